@@ -1,0 +1,34 @@
+// The catalogue of errors that cross rooms. Only the doors turn a code into a SIP or HTTP status.
+
+/** What went wrong, by code. The sentence is the default message and says what the operator can do. */
+export const ERROR_CATALOGUE = {
+  NO_USABLE_AUDIO: 'The offer has no audio stream that can be recorded.',
+  NO_PORTS: 'No free RTP port pair is left: widen the RTP port range or lower the number of calls.',
+  TOO_MANY_RECORDINGS: 'The limit of simultaneous recordings is reached.',
+  DRAINING: 'The recorder is shutting down and takes no new recordings.',
+  CAPTURE_FAILED: 'The capture worker failed: see the log for its error.',
+  RECORDING_ENDED: 'The recording has ended already.',
+  STORAGE_FAILED: 'The data directory cannot be written: check space, owner and mount.',
+  CONFIG_INVALID: 'The configuration has mistakes.',
+  LISTEN_FAILED: 'An address could not be bound: is another program using it?',
+  DRACHTIO_UNREACHABLE: 'The drachtio server could not be reached.',
+  DRACHTIO_REFUSED: 'The drachtio server refused the connection: check the secret.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+export class RecorderError extends Error {
+  override readonly name = 'RecorderError';
+  readonly code: ErrorCode;
+
+  /** `detail` is added to the catalogue's sentence. */
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail ? `${ERROR_CATALOGUE[code]} ${detail}` : ERROR_CATALOGUE[code], options);
+    this.code = code;
+  }
+}
+
+/** True for a RecorderError, of that code if one is given. */
+export function isRecorderError(error: unknown, code?: ErrorCode): error is RecorderError {
+  return error instanceof RecorderError && (code === undefined || error.code === code);
+}

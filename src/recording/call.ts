@@ -1,0 +1,49 @@
+// What a door has understood about a call. A door hands over a whole new one with each change; the heart compares.
+
+/** One party of the communication session. */
+export interface CallParticipant {
+  /** The metadata's participant id, or one that the door made up. Stable during the call. */
+  participantId: string;
+  /** Address of record as written (`sip:1001@example.com`, `tel:+49…`), null if unknown. */
+  aor: string | null;
+  name: string | null;
+  /** Labels (or stream keys) of the media streams that this party sends, by the metadata's associations. */
+  sends: string[];
+  /** The part in the call, where the source says it plainly; otherwise null and the order decides. */
+  role: 'caller' | 'callee' | null;
+}
+
+export interface CallDescription {
+  /** In the order of the metadata: the first is the caller unless roles say otherwise. */
+  participants: CallParticipant[];
+  identifiers: CallIdentifiers;
+  /** Start of the call as the client states it, Unix ms; null if it does not or cannot be read. */
+  statedStartMs: number | null;
+  /** Header fields beyond the protocol's own, names as received. */
+  extraHeaders: { name: string; value: string }[];
+}
+
+export interface CallIdentifiers {
+  /** Call-ID of the recording session (the SIP dialog). */
+  sipCallId: string;
+  /** Session id of the communication session in the metadata. */
+  communicationSessionId: string | null;
+  /** sipSessionID elements: Call-IDs or Session-IDs of the recorded call. */
+  sipSessionIds: string[];
+  groupId: string | null;
+  /** Identifiers of vendors, by name (`ucid`, `X-Tenant` …). */
+  vendor: Record<string, string>;
+}
+
+/** Something a door could not read or had to guess; kept on the recording. `code` is kebab-case. */
+export interface Warning {
+  code: string;
+  message: string;
+}
+
+/** A version of the raw metadata, kept verbatim. */
+export interface RawMetadata {
+  receivedMs: number;
+  contentType: string;
+  text: string;
+}

@@ -1,0 +1,127 @@
+// recording.json: the contract with the outside. Versioned; the JSON Schema is generated from here.
+import { z } from 'zod';
+
+export const RECORDING_DOCUMENT_VERSION = 1;
+
+const time = z.iso.datetime({ precision: 3 }).describe('ISO 8601, UTC, milliseconds');
+const count = z.number().int().nonnegative();
+const offsetMs = z.number().describe('Offset in the audio in ms; negative if it happened before the first sample');
+
+const participant = z.object({
+  id: z.string(),
+  aor: z.string().nullable(),
+  name: z.string().nullable(),
+  role: z.enum(['caller', 'callee', 'other']),
+  channel: z.number().int().nonnegative().nullable().describe('0 is left; null if this party sends no stream'),
+  rule: z.string().describe('Why this role and channel: the rule that decided'),
+});
+
+const stream = z.object({
+  id: z.string(),
+  label: z.string().nullable(),
+  participantId: z.string().nullable(),
+  channel: z.number().int().nonnegative(),
+  rule: z.string().describe('Why this participant: the rule that decided'),
+  codecs: z.array(z.string()).describe('By number of packets, e.g. PCMU/8000'),
+  ssrcs: z.array(z.number().int()),
+  sources: z.array(z.string()).describe('host:port of the senders'),
+  rendered: z.boolean().describe('False if no audio of this stream stands in the WAV'),
+  packets: count,
+  octets: count,
+  lost: count,
+  duplicate: count,
+  late: count,
+  reordered: count,
+  undecodable: count,
+  jitterMs: z.number().nonnegative(),
+  driftPpm: z.number().nullable(),
+  rtcpPackets: count,
+  firstPacket: time.nullable(),
+  lastPacket: time.nullable(),
+  drops: z.record(z.string(), count).describe('Datagrams not recorded, by reason'),
+});
+
+const timelineEvent = z.object({
+  type: z.enum([
+    'started',
+    'ended',
+    'hold',
+    'resume',
+    'stream-added',
+    'stream-removed',
+    'joined',
+    'left',
+    'gap',
+    'dtmf',
+    'source-change',
+    'interrupted',
+    'recovered',
+    'restart',
+  ]),
+  offsetMs,
+  time,
+  durationMs: z.number().nonnegative().optional(),
+  streamId: z.string().optional(),
+  participantId: z.string().optional(),
+  channel: z.number().int().optional(),
+  digit: z.string().optional(),
+  cause: z.string().optional(),
+  detail: z.string().optional(),
+});
+
+const file = z.object({
+  name: z.string(),
+  role: z.enum(['audio', 'journal']),
+  octets: count,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+export const recordingDocument = z.object({
+  version: z.literal(RECORDING_DOCUMENT_VERSION),
+  id: z.string(),
+  source: z.enum(['siprec', 'oreka', 'import']),
+  state: z
+    .enum(['finished', 'empty', 'not-renderable', 'failed'])
+    .describe('empty: no media arrived; not-renderable: media is kept in the journal only'),
+  endReason: z.enum(['ended', 'cancelled', 'abandoned', 'max-duration', 'stopped', 'interrupted', 'failed']),
+  times: z.object({
+    start: time.describe('The recording session was accepted'),
+    end: time,
+    audioStart: time.nullable().describe('Time of the first sample'),
+    statedStart: time.nullable().describe('What the client says'),
+    durationMs: z.number().nonnegative().describe('Length of the audio, 0 without'),
+  }),
+  call: z.object({
+    sipCallId: z.string(),
+    communicationSessionId: z.string().nullable(),
+    sipSessionIds: z.array(z.string()),
+    groupId: z.string().nullable(),
+    vendor: z.record(z.string(), z.string()),
+    peer: z.string().nullable(),
+  }),
+  participants: z.array(participant),
+  streams: z.array(stream),
+  audio: z
+    .object({
+      sampleRateHz: z.number(),
+      channels: z.number().int(),
+      layout: z.enum(['caller-callee', 'per-party', 'mono']),
+    })
+    .nullable(),
+  timeline: z.array(timelineEvent),
+  warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+  files: z.array(file),
+  headers: z.array(z.object({ name: z.string(), value: z.string() })),
+  metadata: z.array(z.object({ received: time, contentType: z.string(), text: z.string() })),
+});
+
+export type RecordingDocument = z.infer<typeof recordingDocument>;
+export type RecordedParticipant = z.infer<typeof participant>;
+export type RecordedStream = z.infer<typeof stream>;
+export type TimelineEvent = z.infer<typeof timelineEvent>;
+export type RecordedFile = z.infer<typeof file>;
+
+/** JSON Schema (draft 2020-12) of recording.json. */
+export function recordingDocumentSchema(): object {
+  return z.toJSONSchema(recordingDocument);
+}

@@ -1,0 +1,126 @@
+// The engines that the heart needs, as interfaces. capture/, render/ and archive/ implement them; they import this, never the reverse.
+import type { RecordingDocument } from './document.ts';
+import type { MediaFormat, SipRecord, StreamAddress, StreamStatistics } from './media.ts';
+import type { SessionState } from './session-state.ts';
+
+/** Sockets to journal. */
+export interface CaptureEngine {
+  /** Starts a journal at `journalPath` on one worker. The directory exists. Rejects with CAPTURE_FAILED or STORAGE_FAILED. */
+  open(recordingId: string, journalPath: string, events: CaptureEvents): Promise<CaptureSession>;
+}
+
+export interface CaptureEvents {
+  /** The worker died: media is lost from `atMs` (Unix ms) on until `resumed`. */
+  interrupted(atMs: number, reason: string): void;
+  /** Ports are open again in another worker. */
+  resumed(atMs: number): void;
+  /** The journal cannot be written; `reason` is for people. May come more than once. */
+  storageFailed(reason: string): void;
+}
+
+export interface CaptureStreamSpec {
+  /** Unique within the recording: `s0`, `s1`, … in order of appearance. */
+  streamId: string;
+  label: string | null;
+  /** For the clock rate behind each payload type. */
+  formats: MediaFormat[];
+  receiving: boolean;
+}
+
+/** One recording's sockets and journal. All its streams live in the same worker. */
+export interface CaptureSession {
+  /** Binds an even RTP port and the odd RTCP port above it before it resolves. Rejects with NO_PORTS. */
+  addStream(stream: CaptureStreamSpec): Promise<StreamAddress>;
+  /** Changes formats and direction. Media that arrives while not receiving is dropped and counted. */
+  updateStream(streamId: string, change: { formats?: MediaFormat[]; receiving?: boolean }): void;
+  /** The sockets stay bound for the rest time, discarding what arrives, then close. The statistics stay. */
+  removeStream(streamId: string): void;
+  writeSip(record: SipRecord): void;
+  /** When the last accepted RTP packet of any stream arrived, Unix ms; null before. Refreshed about once a second. */
+  readonly lastPacketMs: number | null;
+  /** Current figures by stream id. */
+  statistics(): Promise<Record<string, StreamStatistics>>;
+  /** Flushes and closes the journal; the sockets rest and close by themselves. Idempotent. Never rejects: what failed has been told. */
+  seal(): Promise<Record<string, StreamStatistics>>;
+}
+
+/** Journal to WAV. */
+export interface RenderEngine {
+  /** Writes `audioPath` (never half: aside, synced, renamed) and says what it found. Rejects only when nothing can be done (no journal, disk full, aborted). */
+  render(job: RenderJob, signal?: AbortSignal): Promise<RenderResult>;
+}
+
+export interface RenderJob {
+  journalPath: string;
+  audioPath: string;
+  streams: RenderStream[];
+  /** Intervals in which a stream was not receiving, Unix ms; `endMs` null while open. They separate stretches. */
+  pauses: { streamId: string; startMs: number; endMs: number | null }[];
+  /** Number of channels: 2 for caller left and callee right, more when every party gets its own, 1 for a mix. */
+  channels: number;
+  /** Null keeps the streams' own rate (the highest of them). */
+  sampleRateHz: number | null;
+  /** RIFF INFO chunk: four-letter id to text, e.g. INAM, IART, ICRD, ICMT. */
+  info: Record<string, string>;
+}
+
+export interface RenderStream {
+  streamId: string;
+  label: string | null;
+  /** Every format declared for this stream during the call. A payload type not found here is looked up in the other streams'. */
+  formats: MediaFormat[];
+  /** 0 is left. Several streams on one channel are mixed. */
+  channel: number;
+  /** `rtp-time`: RTP timestamps place packets inside a stretch. `arrival`: they are not to be trusted (mod_oreka). */
+  placement: 'rtp-time' | 'arrival';
+}
+
+export interface RenderResult {
+  /** Null when no packet could be decoded: no WAV is written then. */
+  audio: {
+    sampleRateHz: number;
+    channels: number;
+    durationMs: number;
+    /** Unix ms of the first sample: the arrival of the first packet placed, on the media clock. */
+    startMs: number;
+    octets: number;
+    sha256: string;
+  } | null;
+  streams: RenderedStream[];
+  /** `offsetMs` is the offset in the audio. */
+  events: RenderEvent[];
+  warnings: { code: string; message: string }[];
+}
+
+export interface RenderedStream extends StreamStatistics {
+  streamId: string;
+  /** Encodings seen, `PCMU/8000`, most packets first; unknown ones as `unknown-<payload type>`. */
+  codecs: string[];
+  /** Packets that came too late for their place in the audio. */
+  late: number;
+  /** Packets that no decoder took; they stay in the journal. */
+  undecodable: number;
+  /** True if some audio of this stream stands in the WAV. */
+  rendered: boolean;
+  /** Estimated clock of the sender against ours, parts per million; null when the call was too short to tell. */
+  driftPpm: number | null;
+}
+
+export type RenderEvent =
+  | { type: 'gap'; streamId: string; offsetMs: number; durationMs: number; cause: 'loss' | 'silence' | 'interruption' }
+  | { type: 'dtmf'; streamId: string; offsetMs: number; durationMs: number; digit: string }
+  | { type: 'source-change'; streamId: string; offsetMs: number; detail: string };
+
+/** The spool of running recordings and the tree of finished ones. */
+export interface ArchiveEngine {
+  /** Makes the spool directory of a new recording and says where its journal goes. Rejects with STORAGE_FAILED. */
+  createSession(recordingId: string): Promise<{ directory: string; journalPath: string; audioPath: string }>;
+  /** Replaces session.json atomically. Calls for one recording are written in order. */
+  saveSession(state: SessionState): Promise<void>;
+  /** What a previous process left in the spool, oldest first. Unreadable ones are skipped with a log line and kept. */
+  unfinishedSessions(): Promise<SessionState[]>;
+  /** Moves a finished recording to its place under recordings/ and removes its spool directory. Repeating it is harmless. */
+  file(state: SessionState, document: RecordingDocument): Promise<{ directory: string; document: RecordingDocument }>;
+  /** Removes a session that never became a recording. */
+  discardSession(recordingId: string): Promise<void>;
+}

@@ -1,0 +1,66 @@
+// What doors and engines say to each other about media. Words of RFC 4566, 3264 and 3550.
+
+/** One payload type as an m-line declared it. */
+export interface MediaFormat {
+  payloadType: number;
+  /** Encoding name in upper case: `PCMU`, `L16`, `TELEPHONE-EVENT`. Static types without rtpmap are filled in (RFC 3551). */
+  encoding: string;
+  clockRateHz: number;
+  channels: number;
+  /** The fmtp parameters as written, null without. */
+  fmtp: string | null;
+}
+
+/** A media stream as the offer describes it now. */
+export interface OfferedStream {
+  /** The label as sent (RFC 4574), an opaque string; null when the m-line has none. */
+  label: string | null;
+  formats: MediaFormat[];
+  /** False while the stream is inactive, held or port 0: whatever arrives then is dropped. */
+  sending: boolean;
+  /** Tells streams without a label apart: the m-line's index in the first offer that had it. */
+  key: string;
+}
+
+/** Where a stream's media has to be sent. The RTCP port is bound too. */
+export interface StreamAddress {
+  rtpPort: number;
+  rtcpPort: number;
+}
+
+/** Counted per stream by the capture core, or again from the journal. Times are Unix ms with a fraction. */
+export interface StreamStatistics {
+  /** RTP packets that were accepted, without duplicates. */
+  packets: number;
+  /** Payload octets in them. */
+  octets: number;
+  /** Expected minus received (RFC 3550 A.3), never below 0. */
+  lost: number;
+  duplicates: number;
+  /** Arrived after a later sequence number, but in time. */
+  reordered: number;
+  /** Interarrival jitter in ms (RFC 3550 A.8), as of the end. */
+  jitterMs: number;
+  rtcpPackets: number;
+  /** SSRCs in the order of appearance, at most 32. */
+  ssrcs: number[];
+  /** Packets by payload type number. */
+  payloadTypes: Record<number, number>;
+  /** Senders that were accepted, `host:port`, in order of appearance, at most 32. */
+  sources: string[];
+  firstPacketMs: number | null;
+  lastPacketMs: number | null;
+  /** Datagrams that were not recorded, by reason. */
+  drops: Record<string, number>;
+}
+
+/** A SIP message for the journal. `timeMs` is on the media clock (`Clock.nowMs`). */
+export interface SipRecord {
+  timeMs: number;
+  /** As seen from the recorder. */
+  direction: 'received' | 'sent';
+  transport: 'udp' | 'tcp' | 'tls';
+  local: { host: string; port: number };
+  remote: { host: string; port: number };
+  message: Uint8Array;
+}

@@ -1,0 +1,44 @@
+// What a door may ask of the recorder.
+import type { CallDescription, RawMetadata, Warning } from './call.ts';
+import type { OfferedStream, SipRecord, StreamAddress } from './media.ts';
+import type { EndReason } from './session-state.ts';
+
+export interface StartRecording {
+  source: 'siprec' | 'oreka';
+  call: CallDescription;
+  streams: OfferedStream[];
+  metadata: RawMetadata | null;
+  warnings: Warning[];
+  /** Signalling peer, `udp:10.0.0.1:5060`. */
+  peer: string | null;
+  /** Asked of the door when the recorder itself ends the recording, so that it can end the dialog. */
+  onEnded: (reason: EndReason) => void;
+}
+
+/** All parts are optional: what is absent stays as it was. */
+export interface UpdateRecording {
+  call?: CallDescription;
+  /** The complete list: streams that are missing from it have been removed. Matched by `key`. */
+  streams?: OfferedStream[];
+  metadata?: RawMetadata;
+  warnings?: Warning[];
+}
+
+export interface Recorder {
+  /** Rejects with DRAINING, TOO_MANY_RECORDINGS, NO_PORTS, CAPTURE_FAILED or STORAGE_FAILED; nothing is left behind then. */
+  start(request: StartRecording): Promise<ActiveRecording>;
+  /** Null if a new recording would be accepted now; otherwise why not. */
+  refusal(): 'DRAINING' | 'TOO_MANY_RECORDINGS' | 'STORAGE_FAILED' | null;
+}
+
+export interface ActiveRecording {
+  readonly id: string;
+  /** Where each stream's media goes, by the stream's `key`. Stable for the stream's life. */
+  addresses(): Map<string, StreamAddress>;
+  /** Applied in order of the calls. Rejects with NO_PORTS (the rest of the change is applied) or RECORDING_ENDED. */
+  update(change: UpdateRecording): Promise<void>;
+  /** Any signalling counts as a sign of life for the inactivity limit. */
+  journalSip(record: SipRecord): void;
+  /** Ends the recording; returns when the journal is sealed, not when the audio is rendered. Idempotent. */
+  stop(reason: EndReason): Promise<void>;
+}

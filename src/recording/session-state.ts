@@ -1,0 +1,71 @@
+// session.json: what another process needs to go on with a recording, or to finish it. Replaced atomically beside the journal.
+import type { CallDescription, RawMetadata, Warning } from './call.ts';
+import type { MediaFormat, StreamAddress, StreamStatistics } from './media.ts';
+
+export const SESSION_STATE_VERSION = 1;
+
+/**
+ *   recording ──stop──▶ sealed ──render──▶ rendered ──file──▶ (gone from the spool)
+ *       └──process died──▶ sealed, with `endReason: 'interrupted'`
+ */
+export type SessionPhase = 'recording' | 'sealed' | 'rendered';
+
+export type EndReason =
+  /** The client ended the session (BYE). */
+  | 'ended'
+  /** The INVITE was cancelled or never acknowledged. */
+  | 'cancelled'
+  /** No media and no signalling for the inactivity limit. */
+  | 'abandoned'
+  | 'max-duration'
+  /** We ended it: shutdown, API, command line. */
+  | 'stopped'
+  /** The process died while it was running. */
+  | 'interrupted'
+  | 'failed';
+
+export interface SessionStream {
+  streamId: string;
+  key: string;
+  label: string | null;
+  /** Every format that the stream was ever offered with. */
+  formats: MediaFormat[];
+  receiving: boolean;
+  address: StreamAddress;
+  /** False once the client has removed the stream. */
+  present: boolean;
+}
+
+/** Something that happened, at a time on the media clock. Offsets into the audio are worked out when it is known. */
+export type SessionEvent =
+  | { type: 'started' | 'ended' | 'restart'; atMs: number; detail?: string }
+  | { type: 'hold' | 'resume'; atMs: number; streamId: string }
+  | { type: 'stream-added' | 'stream-removed'; atMs: number; streamId: string }
+  | { type: 'joined' | 'left'; atMs: number; participantId: string }
+  | { type: 'interrupted' | 'recovered'; atMs: number; detail?: string };
+
+export interface SessionState {
+  version: typeof SESSION_STATE_VERSION;
+  recordingId: string;
+  source: 'siprec' | 'oreka' | 'import';
+  phase: SessionPhase;
+  endReason: EndReason | null;
+  directory: string;
+  journalPath: string;
+  audioPath: string;
+  /** Media clock, Unix ms. */
+  startMs: number;
+  endMs: number | null;
+  /** Wall clock at the start, for labels. */
+  startWallMs: number;
+  call: CallDescription;
+  streams: SessionStream[];
+  events: SessionEvent[];
+  metadata: RawMetadata[];
+  warnings: Warning[];
+  /** Signalling peer, `udp:10.0.0.1:5060`. */
+  peer: string | null;
+  statistics: Record<string, StreamStatistics> | null;
+  /** Whatever the door needs to restore its side; opaque to everyone else. */
+  door: unknown;
+}
