@@ -12,7 +12,8 @@ export const ERROR_CATALOGUE = {
   CONFIG_INVALID: 'The configuration has mistakes.',
   LISTEN_FAILED: 'An address could not be bound: is another program using it?',
   DRACHTIO_UNREACHABLE: 'The drachtio server could not be reached.',
-  DRACHTIO_REFUSED: 'The drachtio server refused the connection: check the secret.',
+  DRACHTIO_REFUSED: 'The drachtio server refused the secret.',
+  DRACHTIO_UNSUITABLE: 'The drachtio address does not answer as a drachtio server of version 0.8 or later does.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -5,10 +5,10 @@ import type { MediaFormat, StreamAddress, StreamStatistics } from './media.ts';
 export const SESSION_STATE_VERSION = 1;
 
 /**
- *   recording ──stop──▶ sealed ──render──▶ rendered ──file──▶ (gone from the spool)
+ *   recording ──stop──▶ sealed ──rendered and filed──▶ (gone from the spool)
  *       └──process died──▶ sealed, with `endReason: 'interrupted'`
  */
-export type SessionPhase = 'recording' | 'sealed' | 'rendered';
+export type SessionPhase = 'recording' | 'sealed';
 
 export type EndReason =
   /** The client ended the session (BYE). */

@@ -1,0 +1,206 @@
+// Builds every room, starts them in order, closes them in reverse. The only file that knows all of them.
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { createArchive } from './archive/archive.ts';
+import { lockDataDirectory } from './archive/lock.ts';
+import { createCapture } from './capture/capture-engine.ts';
+import { formatHostPort, parseHostPort, parsePortRange, parseSipListener } from './config/addresses.ts';
+import type { Config } from './config/schema.ts';
+import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
+import { processAnchor, systemClock } from './lib/clock.ts';
+import { closeOnce } from './lib/close.ts';
+import { RecorderError } from './lib/errors.ts';
+import { cachedLocalAddress } from './lib/local-address.ts';
+import type { Log } from './lib/log.ts';
+import type { RecordingDocument } from './recording/document.ts';
+import { Finisher } from './recording/finisher.ts';
+import { LiveRecorder } from './recording/recorder.ts';
+import { recoverSessions } from './recording/recover.ts';
+import { createRenderer } from './render/renderer.ts';
+import { createSipServer } from './sip-server/index.ts';
+import { createSiprecDoor } from './siprec/door.ts';
+
+export interface App {
+  /** `udp:127.0.0.1:5060`, … as bound; of the drachtio server when that is external. */
+  sipAddresses: string[];
+  /** Recordings that a previous process left and this one finishes. */
+  recovered: number;
+  readonly activeRecordings: number;
+  /** Recordings sealed but not filed yet. */
+  readonly unfinishedRecordings: number;
+  /** Refuses new calls, waits for the running ones up to `shutdown.drainSeconds`, ends the rest, renders for up to `shutdown.finishSeconds`, closes. */
+  drain(): Promise<void>;
+  /** Ends every running recording now, leaves the rendering to the next start, closes. Idempotent; may overtake `drain`. */
+  stopNow(): Promise<void>;
+  /** Resolves when nothing sealed is left to render and file. */
+  finished(): Promise<void>;
+}
+
+export interface AppOptions {
+  log: Log;
+  onFiled?: (filed: { directory: string; document: RecordingDocument }) => void;
+}
+
+/** How long an external drachtio server may take to appear at the start. */
+const DRACHTIO_PATIENCE_MS = 30_000;
+
+/** Rejects with a RecorderError that says what to do; whatever had been started by then is closed again. */
+export async function startApp(config: Config, options: AppOptions): Promise<App> {
+  const { log } = options;
+  const clock = systemClock;
+  const closers: (() => Promise<void>)[] = [];
+  const closeAll = closeOnce(async () => {
+    for (const close of closers.toReversed()) {
+      await close().catch((error) => log.error({ err: error }, 'a part did not close cleanly'));
+    }
+  });
+
+  try {
+    const dataDirectory = resolve(config.data);
+    closers.push(await lockDataDirectory(dataDirectory));
+
+    const archive = createArchive({
+      dataDirectory,
+      nameTemplate: config.storage.name,
+      journal: config.storage.journal,
+      log,
+    });
+    await archive.prepare().catch((error) => {
+      throw new RecorderError('STORAGE_FAILED', error.message, { cause: error });
+    });
+
+    const renderer = createRenderer({ log, concurrency: config.audio.renderers });
+    closers.push(() => renderer.close());
+    const finisher = new Finisher({
+      render: renderer,
+      archive,
+      clock,
+      log,
+      audio: { layout: config.audio.layout, sampleRateHz: config.audio.sampleRateHz },
+      concurrency: config.audio.renderers,
+      onFiled: options.onFiled ?? (() => {}),
+    });
+    closers.push(() => finisher.close());
+
+    const capture = createCapture({
+      bindAddress: config.rtp.bindAddress,
+      portRange: parsePortRange(config.rtp.ports)!,
+      workers: config.rtp.workers || availableParallelism(),
+      anchor: processAnchor,
+      clock,
+      log,
+      restMs: config.rtp.restSeconds * 1000,
+      receiverReports: config.rtp.receiverReports,
+    });
+    closers.push(() => capture.close());
+    await capture.start();
+
+    const { limits } = config;
+    const recorder = new LiveRecorder({
+      capture,
+      archive,
+      finisher,
+      clock,
+      log,
+      limits: {
+        maxRecordings: limits.recordings,
+        inactivityMs: limits.inactivitySeconds * 1000,
+        holdInactivityMs: limits.holdInactivitySeconds * 1000,
+        maxDurationMs: limits.maxDurationSeconds * 1000,
+      },
+    });
+    const recovered = await recoverSessions({ archive, finisher, log });
+
+    const signalling = await startSignalling(config, log, closers);
+    const localAddress = cachedLocalAddress(() => clock.nowMs());
+    const door = createSiprecDoor({
+      srf: signalling.connection.srf,
+      recorder,
+      clock,
+      log,
+      answerDelayMs: config.sip.answerDelayMs,
+      acceptPlainCalls: config.sip.acceptPlainCalls,
+      mediaAddress: config.rtp.mediaAddress ?? mediaAddressFor(config.rtp.bindAddress, localAddress),
+    });
+    closers.push(() => door.close());
+    door.start();
+
+    const end = closeOnce(async () => {
+      await recorder.stopAll('stopped');
+      await closeAll();
+    });
+    return {
+      sipAddresses: signalling.sipAddresses,
+      recovered,
+      get activeRecordings() {
+        return recorder.activeRecordings;
+      },
+      get unfinishedRecordings() {
+        return finisher.pending;
+      },
+      async drain() {
+        await within(config.shutdown.drainSeconds * 1000, recorder.drain());
+        await recorder.stopAll('stopped');
+        await within(config.shutdown.finishSeconds * 1000, finisher.idle());
+        await end();
+      },
+      stopNow: end,
+      finished: () => finisher.idle(),
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+export interface Signalling {
+  connection: DrachtioConnection;
+  sipAddresses: string[];
+}
+
+/** The embedded server, or a connection to a real one: from here on nobody can tell them apart. */
+async function startSignalling(config: Config, log: Log, closers: (() => Promise<void>)[]): Promise<Signalling> {
+  const external = config.drachtio.address === null ? null : parseHostPort(config.drachtio.address);
+  if (external) {
+    const secret = config.drachtio.secret ?? '';
+    const connection = await connectDrachtio({ ...external, secret, log, patienceMs: DRACHTIO_PATIENCE_MS });
+    closers.push(() => connection.close());
+    const addresses = connection.sipAddresses.map((address) => address.replace('/', ':'));
+    return { connection, sipAddresses: addresses };
+  }
+  return startEmbedded(config.sip.listen, log, closers);
+}
+
+/** An embedded SIP server with a drachtio connection to it, over loopback with a secret that nobody else knows. */
+export async function startEmbedded(listen: string[], log: Log, closers: (() => Promise<void>)[]): Promise<Signalling> {
+  const secret = randomBytes(24).toString('base64url');
+  const server = createSipServer({
+    listeners: listen.map((text) => parseSipListener(text)!),
+    admin: { host: '127.0.0.1', port: 0, secret },
+    log,
+  });
+  closers.push(() => server.close());
+  const { admin, listeningPoints } = await server.start().catch((error: Error) => {
+    throw new RecorderError('LISTEN_FAILED', error.message, { cause: error });
+  });
+  const connection = await connectDrachtio({ ...admin, secret, log, patienceMs: 0 });
+  closers.push(() => connection.close());
+  const sipAddresses = listeningPoints.map(({ transport, ...address }) => `${transport}:${formatHostPort(address)}`);
+  return { connection, sipAddresses };
+}
+
+/** Bound to one address: that one. Bound to all: the one that faces the client. */
+function mediaAddressFor(bindAddress: string, localAddress: (peerHost: string) => Promise<string>) {
+  return bindAddress === '0.0.0.0' || bindAddress === '::' ? localAddress : bindAddress;
+}
+
+/** Waits for `work`, but no longer than that. */
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolveLimit) => {
+    timer = setTimeout(resolveLimit, limitMs);
+  });
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,58 @@
+// One process per data directory. A second one would take up the first one's running recordings as if it had crashed.
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RecorderError } from '../lib/errors.ts';
+
+/**
+ * Takes <data>/lock, or rejects with STORAGE_FAILED naming the process that has it. A lock whose process is gone is taken over.
+ * Processes in other PID namespaces (containers sharing a volume) cannot be told apart; do not share a data directory.
+ */
+export async function lockDataDirectory(dataDirectory: string): Promise<() => Promise<void>> {
+  const path = join(dataDirectory, 'lock');
+  const identity = `${process.pid} ${await processStart(process.pid)}`;
+  try {
+    await mkdir(dataDirectory, { recursive: true, mode: 0o750 });
+    for (let attempt = 0; attempt < 3; attempt++) {
+      if (await create(path, identity)) return () => rm(path, { force: true });
+      const holder = await readFile(path, 'utf8').catch(() => '');
+      const [pid = '', start = ''] = holder.split(' ');
+      if (pid !== '' && (await processStart(Number(pid))) === start) {
+        throw new RecorderError('STORAGE_FAILED', `Process ${pid} is already recording into ${dataDirectory}.`);
+      }
+      await rm(path, { force: true });
+    }
+  } catch (error) {
+    if (error instanceof RecorderError) throw error;
+    throw new RecorderError('STORAGE_FAILED', (error as Error).message, { cause: error });
+  }
+  throw new RecorderError('STORAGE_FAILED', `${path} could not be taken.`);
+}
+
+async function create(path: string, content: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx', 0o640);
+    await file.writeFile(content);
+    await file.close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Tells a process from a later one with the same number. Empty when there is no such process. */
+async function processStart(pid: number): Promise<string> {
+  if (!Number.isInteger(pid) || pid <= 0) return '';
+  try {
+    // Field 22 of /proc/<pid>/stat, counted behind the command name, which may hold blanks and parentheses.
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'running';
+  } catch {
+    try {
+      process.kill(pid, 0);
+      return 'running';
+    } catch {
+      return '';
+    }
+  }
+}

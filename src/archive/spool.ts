@@ -1,0 +1,94 @@
+// <data>/spool/<recording id>/: a running or unfinished recording. session.json, capture.pcapng, later audio.wav and recording.json.
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RecorderError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { SESSION_STATE_VERSION, type SessionState } from '../recording/session-state.ts';
+import { replaceFile } from './atomic-file.ts';
+
+const SESSION_FILE = 'session.json';
+const RECORDING_ID = /^[0-9a-f-]{36}$/;
+/** session.json above this is not ours. */
+const MAX_SESSION_OCTETS = 64 << 20;
+
+export class Spool {
+  readonly #root: string;
+  readonly #log: Log;
+  readonly #writes = new Map<string, Promise<void>>();
+
+  constructor(dataDirectory: string, log: Log) {
+    this.#root = join(dataDirectory, 'spool');
+    this.#log = log;
+  }
+
+  async prepare(): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o750 });
+  }
+
+  directory(recordingId: string): string {
+    if (!RECORDING_ID.test(recordingId)) throw new RecorderError('STORAGE_FAILED', 'Not a recording id.');
+    return join(this.#root, recordingId);
+  }
+
+  async create(recordingId: string): Promise<{ directory: string; journalPath: string; audioPath: string }> {
+    const directory = this.directory(recordingId);
+    try {
+      await mkdir(directory, { mode: 0o750 });
+    } catch (error) {
+      throw new RecorderError('STORAGE_FAILED', (error as Error).message, { cause: error });
+    }
+    return { directory, journalPath: join(directory, 'capture.pcapng'), audioPath: join(directory, 'audio.wav') };
+  }
+
+  /** Writes for one recording follow each other; the state is taken as it is at the call. */
+  save(state: SessionState): Promise<void> {
+    const { recordingId } = state;
+    const text = JSON.stringify(state);
+    const path = join(this.directory(recordingId), SESSION_FILE);
+    const before = this.#writes.get(recordingId) ?? Promise.resolve();
+    const write = before.catch(() => {}).then(() => replaceFile(path, text, 'rename-only'));
+    this.#writes.set(recordingId, write);
+    const forget = () => {
+      if (this.#writes.get(recordingId) === write) this.#writes.delete(recordingId);
+    };
+    write.then(forget, forget);
+    return write;
+  }
+
+  async remove(recordingId: string): Promise<void> {
+    await this.#writes.get(recordingId)?.catch(() => {});
+    await rm(this.directory(recordingId), { recursive: true, force: true });
+  }
+
+  /** Sessions to take up, oldest first. A directory that was moved since gets its paths corrected. */
+  async sessions(): Promise<SessionState[]> {
+    const found: SessionState[] = [];
+    for (const name of await readdir(this.#root)) {
+      if (!RECORDING_ID.test(name)) continue;
+      const state = await this.#read(name);
+      if (state) found.push(state);
+    }
+    return found.sort((a, b) => a.startMs - b.startMs);
+  }
+
+  async #read(recordingId: string): Promise<SessionState | null> {
+    const directory = this.directory(recordingId);
+    try {
+      const text = await readFile(join(directory, SESSION_FILE), 'utf8');
+      if (text.length > MAX_SESSION_OCTETS) throw new Error('session.json is too large');
+      const state = JSON.parse(text) as SessionState;
+      if (state.version !== SESSION_STATE_VERSION || state.recordingId !== recordingId) {
+        throw new Error(`session.json has version ${state.version} of recording ${state.recordingId}`);
+      }
+      return {
+        ...state,
+        directory,
+        journalPath: join(directory, 'capture.pcapng'),
+        audioPath: join(directory, 'audio.wav'),
+      };
+    } catch (error) {
+      this.#log.error({ directory, err: error }, 'unreadable session is left in the spool: look at it by hand');
+      return null;
+    }
+  }
+}

@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './commands/exit-codes.ts';
+// Arguments and exit codes. Each command is a file of its own, loaded when it is asked for.
+import { isRecorderError } from './lib/errors.ts';
+
+type Command = (args: string[]) => Promise<number>;
+
+interface CommandEntry {
+  summary: string;
+  load: () => Promise<{ run: Command; usage: string }>;
+}
+
+const COMMANDS: Record<string, CommandEntry> = {
+  serve: {
+    summary: 'record calls until told to stop',
+    load: async () => {
+      const { serve, SERVE_USAGE } = await import('./commands/serve.ts');
+      return { run: serve, usage: SERVE_USAGE };
+    },
+  },
+  demo: {
+    summary: 'record a call that we make ourselves, and show the result',
+    load: async () => {
+      const { demo, DEMO_USAGE } = await import('./commands/demo.ts');
+      return { run: demo, usage: DEMO_USAGE };
+    },
+  },
+  call: {
+    summary: 'make test calls to any SIPREC recorder',
+    load: async () => {
+      const { call, CALL_USAGE } = await import('./commands/call.ts');
+      return { run: call, usage: CALL_USAGE };
+    },
+  },
+  list: {
+    summary: 'show finished recordings',
+    load: async () => {
+      const { list, LIST_USAGE } = await import('./commands/list.ts');
+      return { run: list, usage: LIST_USAGE };
+    },
+  },
+  doctor: {
+    summary: 'check that this machine and configuration can record',
+    load: async () => {
+      const { doctor, DOCTOR_USAGE } = await import('./commands/doctor.ts');
+      return { run: doctor, usage: DOCTOR_USAGE };
+    },
+  },
+  config: {
+    summary: 'print the settings in force',
+    load: async () => {
+      const { config, CONFIG_USAGE } = await import('./commands/config.ts');
+      return { run: config, usage: CONFIG_USAGE };
+    },
+  },
+};
+
+function usage(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
+  return `sipreel COMMAND [options]\n\n${rows.join('\n')}\n\nsipreel COMMAND --help says more.`;
+}
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    console.log(usage());
+    return name === undefined ? EXIT_USAGE : EXIT_OK;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!entry) {
+    console.error(`There is no command "${name}".\n\n${usage()}`);
+    return EXIT_USAGE;
+  }
+  const command = await entry.load();
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(command.usage);
+    return EXIT_OK;
+  }
+  try {
+    return await command.run(args);
+  } catch (error) {
+    if (isArgumentError(error)) {
+      console.error(`${error.message}\n\n${command.usage}`);
+      return EXIT_USAGE;
+    }
+    console.error(isRecorderError(error) ? error.message : error);
+    return exitCodeOf(error);
+  }
+}
+
+/** What node:util parseArgs throws. */
+function isArgumentError(error: unknown): error is Error {
+  return error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
+}
+
+// A socket left open by mistake must not keep an operator's terminal or service manager waiting.
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,46 @@
+// `sipreel serve`: the recorder until a signal ends it. The first SIGTERM or SIGINT drains, the second stops at once.
+import { parseArgs } from 'node:util';
+import { startApp } from '../app.ts';
+import { EXIT_OK, exitCodeOf } from './exit-codes.ts';
+import { processLog } from './process-log.ts';
+import { CONFIG_OPTIONS, CONFIG_OPTIONS_USAGE, configFromFlags } from './serve-options.ts';
+
+export const SERVE_USAGE = `sipreel serve [options]
+
+Records every SIPREC call that arrives. Logs one line whose msg is "ready" when all listeners are up.
+
+${CONFIG_OPTIONS_USAGE}`;
+
+export async function serve(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: CONFIG_OPTIONS });
+  const config = configFromFlags(values);
+  const log = processLog(config.log.level);
+  process.on('uncaughtException', (error) => {
+    // Going on records the other calls; a bug in one must not end them all.
+    log.error({ err: error }, 'unexpected error: please report it');
+  });
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unexpected rejection: please report it'));
+
+  const app = await startApp(config, { log }).catch((error: unknown) => {
+    log.error({ err: error }, error instanceof Error ? error.message : 'start failed');
+    return exitCodeOf(error);
+  });
+  if (typeof app === 'number') return app;
+  log.info({ sip: app.sipAddresses, data: config.data, rtpPorts: config.rtp.ports, recovered: app.recovered }, 'ready');
+
+  return new Promise((resolve) => {
+    let signals = 0;
+    const onSignal = (signal: NodeJS.Signals) => {
+      signals++;
+      if (signals === 1) {
+        log.info({ signal, activeRecordings: app.activeRecordings }, 'draining: new calls are refused');
+        void app.drain().then(() => resolve(EXIT_OK));
+      } else if (signals === 2) {
+        log.info({ signal, activeRecordings: app.activeRecordings }, 'stopping at once');
+        void app.stopNow().then(() => resolve(EXIT_OK));
+      }
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}

@@ -1,0 +1,68 @@
+// Defaults, file, environment, command line: the later wins. All mistakes are told at once.
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import type { z } from 'zod';
+import { RecorderError } from '../lib/errors.ts';
+import { type Config, type ConfigInput, configSchema } from './schema.ts';
+
+export interface ConfigSources {
+  /** Path of a YAML (or JSON) file; undefined for none. */
+  file?: string | undefined;
+  environment?: Record<string, string | undefined>;
+  overrides?: ConfigInput;
+}
+
+const MAX_FILE_OCTETS = 1 << 20;
+
+/** Throws CONFIG_INVALID whose message lists every mistake, one per line. */
+export function loadConfig(sources: ConfigSources): Config {
+  const merged = merge(
+    merge(readFile(sources.file), fromEnvironment(sources.environment ?? {})),
+    sources.overrides ?? {},
+  );
+  const parsed = configSchema.safeParse(merged);
+  if (parsed.success) return parsed.data;
+  throw new RecorderError('CONFIG_INVALID', `\n${parsed.error.issues.map(describeIssue).join('\n')}`);
+}
+
+function readFile(path: string | undefined): Record<string, unknown> {
+  if (path === undefined) return {};
+  let content: unknown;
+  try {
+    const text = readFileSync(path, 'utf8');
+    if (text.length > MAX_FILE_OCTETS) throw new Error('larger than 1 MiB');
+    content = parse(text) ?? {};
+  } catch (error) {
+    throw new RecorderError('CONFIG_INVALID', `${path}: ${(error as Error).message}`, { cause: error });
+  }
+  if (!isObject(content)) throw new RecorderError('CONFIG_INVALID', `${path}: must hold settings, one per line`);
+  return content;
+}
+
+/** The only settings taken from the environment are secrets, which do not belong on a command line. */
+function fromEnvironment(environment: Record<string, string | undefined>): Record<string, unknown> {
+  const secret = environment.SIPREEL_DRACHTIO_SECRET;
+  return secret ? { drachtio: { secret } } : {};
+}
+
+function merge(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {
+  const result = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    if (value === undefined) continue;
+    const below = result[key];
+    result[key] = isObject(below) && isObject(value) ? merge(below, value) : value;
+  }
+  return result;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const path = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => `  ${path ? `${path}.` : ''}${key}: unknown setting`).join('\n');
+  }
+  return `  ${path || 'configuration'}: ${issue.message}`;
+}

@@ -1,0 +1,172 @@
+// Every setting: its type, unit, default and one sentence. `sipreel config --print` and the README's table are made from here.
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { unknownNameFields } from '../archive/names.ts';
+import { parseHostPort, parsePortRange, parseSipListener } from './addresses.ts';
+
+const seconds = (most: number) => z.number().nonnegative().max(most);
+const hostPort = z.string().refine((text) => parseHostPort(text) !== null, 'must be HOST:PORT or [IPv6]:PORT');
+const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'must be an IP address');
+const sipListener = z
+  .string()
+  .refine((text) => parseSipListener(text) !== null, 'must be udp:ADDRESS:PORT or tcp:ADDRESS:PORT with an IP address');
+const portRange = z.string().refine((text) => {
+  const range = parsePortRange(text);
+  return range !== null && range.last - range.first >= 3;
+}, 'must be FIRST-LAST with at least four ports between 1 and 65535');
+const nameTemplate = z.string().refine((text) => text.length > 0 && unknownNameFields(text).length === 0, {
+  error: (issue) => {
+    const unknown = unknownNameFields(String(issue.input));
+    return unknown.length > 0 ? `has unknown fields: ${unknown.join(', ')}` : 'must not be empty';
+  },
+});
+
+const sip = z.strictObject({
+  listen: z
+    .array(sipListener)
+    .min(1)
+    .max(64)
+    .default(['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'])
+    .describe(
+      'Addresses on which SIP is taken; keep UDP and TCP on the same port. Not used with an external drachtio server.',
+    ),
+  answerDelayMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(5_000)
+    .default(10)
+    .describe(
+      'Milliseconds between an INVITE and its first final answer at the least; OpenSIPS loses answers that come within about 1 ms.',
+    ),
+  acceptPlainCalls: z
+    .boolean()
+    .default(false)
+    .describe('Also record INVITEs that look like an ordinary call (sendrecv audio, no SIPREC marks).'),
+});
+
+const rtp = z.strictObject({
+  mediaAddress: ipAddress
+    .nullable()
+    .default(null)
+    .describe('Address in our SDP answers. Null: the local address that faces the client.'),
+  bindAddress: ipAddress.default('0.0.0.0').describe('Address on which the RTP ports are bound.'),
+  ports: portRange
+    .default('40000-64999')
+    .describe('Port range for RTP (even) and RTCP (odd); a call with two parties takes four.'),
+  restSeconds: seconds(3_600)
+    .default(5)
+    .describe(
+      "Seconds that the ports of an ended call stay bound, because one ICMP error stops rtpproxy's copy for good.",
+    ),
+  receiverReports: z.boolean().default(true).describe('Send RTCP receiver reports to the media senders.'),
+  workers: z.number().int().min(0).max(64).default(0).describe('Capture threads; 0 is one per core.'),
+});
+
+const drachtio = z.strictObject({
+  address: hostPort
+    .nullable()
+    .default(null)
+    .describe('HOST:PORT of an external drachtio server. Null: the embedded SIP server is used.'),
+  secret: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Its secret; better given as SIPREEL_DRACHTIO_SECRET in the environment.'),
+});
+
+const limits = z.strictObject({
+  recordings: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(3_000)
+    .describe('Recordings at the same time; more are refused with 503.'),
+  inactivitySeconds: seconds(86_400)
+    .min(1)
+    .default(300)
+    .describe('Seconds without media and signalling after which a recording ends as abandoned.'),
+  holdInactivitySeconds: seconds(604_800)
+    .min(1)
+    .default(7_200)
+    .describe('The same while every stream of the call is on hold.'),
+  maxDurationSeconds: seconds(604_800).min(1).default(43_200).describe('Longest recording in seconds.'),
+});
+
+const audio = z.strictObject({
+  layout: z
+    .enum(['stereo', 'per-party'])
+    .default('stereo')
+    .describe('stereo: caller left, everybody else right. per-party: a channel for each party.'),
+  sampleRateHz: z
+    .number()
+    .int()
+    .min(8_000)
+    .max(48_000)
+    .nullable()
+    .default(null)
+    .describe("Sample rate of the WAV. Null: the highest rate among the call's streams."),
+  renderers: z.number().int().min(1).max(64).default(1).describe('Recordings rendered at the same time.'),
+});
+
+const storage = z.strictObject({
+  name: nameTemplate
+    .default('{start}_{caller}_{callee}_{id}')
+    .describe(
+      'Directory name of a recording; fields: start, caller, callee, callerName, calleeName, callId, group, source, id.',
+    ),
+  journal: z
+    .enum(['always', 'when-needed'])
+    .default('always')
+    .describe('Keep capture.pcapng beside the audio always, or only when the audio does not hold everything.'),
+});
+
+const log = z.strictObject({
+  level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severity that is logged.'),
+});
+
+const shutdown = z.strictObject({
+  drainSeconds: seconds(86_400)
+    .default(30)
+    .describe('Seconds that SIGTERM waits for running calls before it ends their recordings.'),
+  finishSeconds: seconds(3_600)
+    .default(20)
+    .describe('Seconds for rendering what is left; the rest is done at the next start.'),
+});
+
+export const configSchema = z
+  .strictObject({
+    data: z.string().min(1).default('./data').describe('Directory of everything that is stored.'),
+    sip: sip.prefault({}),
+    rtp: rtp.prefault({}),
+    drachtio: drachtio.prefault({}),
+    limits: limits.prefault({}),
+    audio: audio.prefault({}),
+    storage: storage.prefault({}),
+    log: log.prefault({}),
+    shutdown: shutdown.prefault({}),
+  })
+  .superRefine((config, context) => {
+    const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    const range = parsePortRange(config.rtp.ports);
+    for (const listener of config.sip.listen) {
+      const address = parseSipListener(listener);
+      if (config.drachtio.address === null && address?.transport === 'udp' && range && inside(address.port, range)) {
+        refuse(['rtp', 'ports'], `contains the SIP port ${address.port} of ${listener}`);
+      }
+    }
+    if (new Set(config.sip.listen).size < config.sip.listen.length) refuse(['sip', 'listen'], 'names an address twice');
+    if (config.drachtio.address !== null && config.drachtio.secret === null) {
+      refuse(['drachtio', 'secret'], 'is needed with drachtio.address');
+    }
+    if (range && Math.floor((range.last - range.first + 1) / 4) < 1)
+      refuse(['rtp', 'ports'], 'is too small for one call');
+  });
+
+const inside = (port: number, range: { first: number; last: number }) => port >= range.first && port <= range.last;
+
+export type Config = z.infer<typeof configSchema>;
+/** What a file or the command line may give: every part is optional. */
+export type ConfigInput = z.input<typeof configSchema>;

@@ -1,0 +1,140 @@
+// Sealed recordings become filed ones: rendered, described, moved to their place. Every step can be repeated from disk,
+// so a failure is tried again with growing delays and a restart simply begins anew.
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { Timers } from '../lib/timers.ts';
+import { buildDocument, type RenderOutcome } from './build-document.ts';
+import type { RecordingDocument } from './document.ts';
+import type { ArchiveEngine, RenderEngine } from './engines.ts';
+import { type AudioOptions, renderJob } from './render-job.ts';
+import type { SessionState } from './session-state.ts';
+
+export interface FinisherParts {
+  render: RenderEngine;
+  archive: ArchiveEngine;
+  clock: Clock;
+  log: Log;
+  audio: AudioOptions;
+  /** How many recordings are finished at once. */
+  concurrency: number;
+  onFiled: (filed: { directory: string; document: RecordingDocument }) => void;
+}
+
+const FIRST_RETRY_MS = 5_000;
+const LONGEST_RETRY_MS = 300_000;
+/** After so many failures that are not the disk's fault, the recording is filed without audio and the journal kept. */
+const MAX_RENDER_ATTEMPTS = 4;
+const DISK_ERRORS = new Set(['ENOSPC', 'EIO', 'EDQUOT', 'EROFS', 'EACCES', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
+interface Job {
+  state: SessionState;
+  attempts: number;
+}
+
+export class Finisher {
+  readonly #parts: FinisherParts;
+  readonly #queue: Job[] = [];
+  readonly #timers: Timers;
+  readonly #aborting = new AbortController();
+  #busy = 0;
+  #waiting = 0;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(parts: FinisherParts) {
+    this.#parts = parts;
+    this.#timers = new Timers(parts.clock);
+  }
+
+  /** Takes a sealed session. Returns at once; the work is queued. */
+  finish(state: SessionState): void {
+    this.#queue.push({ state, attempts: 0 });
+    this.#next();
+  }
+
+  /** Recordings that are not filed yet, including those that wait for a retry. */
+  get pending(): number {
+    return this.#queue.length + this.#busy + this.#waiting;
+  }
+
+  /** Resolves when nothing is left to do but retries. */
+  idle(): Promise<void> {
+    if (this.#queue.length + this.#busy === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Stops working; what is not finished stays sealed on disk for the next start. */
+  async close(): Promise<void> {
+    this.#timers.clearAll();
+    this.#queue.length = 0;
+    this.#aborting.abort();
+    await this.idle();
+  }
+
+  #next(): void {
+    while (this.#busy < this.#parts.concurrency) {
+      const job = this.#queue.shift();
+      if (!job) break;
+      this.#busy++;
+      void this.#work(job).finally(() => {
+        this.#busy--;
+        this.#next();
+      });
+    }
+    if (this.#queue.length + this.#busy === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  async #work(job: Job): Promise<void> {
+    const { archive, log, audio, onFiled } = this.#parts;
+    const { state } = job;
+    job.attempts++;
+    try {
+      if (neverBecameARecording(state)) {
+        await archive.discardSession(state.recordingId);
+        log.info({ recordingId: state.recordingId, reason: state.endReason }, 'session without media discarded');
+        return;
+      }
+      const { job: order, attribution } = renderJob(state, audio);
+      const outcome = await this.#render(order, job);
+      const document = buildDocument(state, attribution, outcome, audio.layout);
+      const filed = await archive.file(state, document);
+      log.info(
+        { recordingId: state.recordingId, directory: filed.directory, durationMs: document.times.durationMs },
+        'recording filed',
+      );
+      onFiled(filed);
+    } catch (error) {
+      if (this.#aborting.signal.aborted) return;
+      this.#retryLater(job, error);
+    }
+  }
+
+  async #render(order: Parameters<RenderEngine['render']>[0], job: Job): Promise<RenderOutcome> {
+    try {
+      return { result: await this.#parts.render.render(order, this.#aborting.signal) };
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? '';
+      const passing = DISK_ERRORS.has(code) || (job.attempts < MAX_RENDER_ATTEMPTS && code !== 'ENOENT');
+      if (this.#aborting.signal.aborted || passing) throw error;
+      this.#parts.log.error({ recordingId: job.state.recordingId, err: error }, 'recording filed without audio');
+      return { failure: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  #retryLater(job: Job, error: unknown): void {
+    const { recordingId } = job.state;
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (job.attempts - 1), LONGEST_RETRY_MS);
+    this.#parts.log.error({ recordingId, err: error, delayMs }, 'recording not finished yet: will be tried again');
+    this.#waiting++;
+    this.#timers.set(recordingId, delayMs, () => {
+      this.#waiting--;
+      this.#queue.push(job);
+      this.#next();
+    });
+  }
+}
+
+/** Cancelled before any media came: there was no call to record. */
+function neverBecameARecording(state: SessionState): boolean {
+  if (state.endReason !== 'cancelled') return false;
+  return Object.values(state.statistics ?? {}).every((stream) => stream.packets === 0);
+}

@@ -1,0 +1,250 @@
+// One running recording: what its door says becomes state on disk and orders to the capture core.
+//
+//   recording ──stop──▶ sealing ──journal closed──▶ sealed
+//
+// Starting and refusing is the recorder's business; what comes after `sealed` is the finisher's.
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../lib/clock.ts';
+import { RecorderError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { Timers } from '../lib/timers.ts';
+import type { Warning } from './call.ts';
+import type { CaptureSession } from './engines.ts';
+import type { MediaFormat, OfferedStream, SipRecord, StreamAddress } from './media.ts';
+import type { ActiveRecording, UpdateRecording } from './recorder-interface.ts';
+import type { EndReason, SessionState, SessionStream } from './session-state.ts';
+
+/** When a recording ends by itself. */
+export interface RecordingLimits {
+  /** Neither media nor signalling for this long while a stream should be sending. */
+  inactivityMs: number;
+  /** The same while every stream is on hold. */
+  holdInactivityMs: number;
+  maxDurationMs: number;
+}
+
+export interface LiveRecordingParts {
+  state: SessionState;
+  capture: CaptureSession;
+  save: (state: SessionState) => Promise<void>;
+  clock: Clock;
+  log: Log;
+  limits: RecordingLimits;
+  /** The journal is sealed and `state` says so on disk. */
+  onSealed: (state: SessionState) => void;
+  /** The recorder, not the door, ended the recording. */
+  onEndedByLimit: (reason: EndReason) => void;
+}
+
+const MAX_EVENTS = 10_000;
+const MAX_WARNINGS = 200;
+const MAX_METADATA_VERSIONS = 500;
+
+export class LiveRecording implements ActiveRecording {
+  readonly id: string;
+  readonly #parts: LiveRecordingParts;
+  readonly #state: SessionState;
+  readonly #timers: Timers<'inactivity' | 'max-duration'>;
+  #lastSignallingMs: number;
+  #changes: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: LiveRecordingParts) {
+    this.#parts = parts;
+    this.#state = parts.state;
+    this.id = parts.state.recordingId;
+    this.#lastSignallingMs = parts.clock.nowMs();
+    this.#timers = new Timers(parts.clock);
+    this.#timers.set('max-duration', parts.limits.maxDurationMs, () => this.#endByLimit('max-duration'));
+    this.#watchInactivity(this.#inactivityLimitMs());
+  }
+
+  /** Binds a port pair for each stream. Used for the first offer; later ones come through `update`. */
+  async addStreams(offered: OfferedStream[]): Promise<void> {
+    for (const stream of offered) {
+      const { streamId, receiving } = await this.#addStream(stream);
+      if (!receiving) this.#event({ type: 'hold', atMs: this.#parts.clock.nowMs(), streamId });
+    }
+  }
+
+  addresses(): Map<string, StreamAddress> {
+    return new Map(this.#presentStreams().map((stream) => [stream.key, stream.address]));
+  }
+
+  update(change: UpdateRecording): Promise<void> {
+    if (this.#stopping) return Promise.reject(new RecorderError('RECORDING_ENDED'));
+    const applied = this.#changes.then(() => this.#apply(change));
+    this.#changes = applied.catch(() => {});
+    return applied;
+  }
+
+  journalSip(record: SipRecord): void {
+    this.#lastSignallingMs = this.#parts.clock.nowMs();
+    if (!this.#stopping) this.#parts.capture.writeSip(record);
+  }
+
+  stop(reason: EndReason): Promise<void> {
+    this.#stopping ??= this.#seal(reason);
+    return this.#stopping;
+  }
+
+  /** For a recording whose start failed: nothing is sealed, nothing goes on. */
+  abort(): void {
+    this.#timers.clearAll();
+    this.#stopping = Promise.resolve();
+  }
+
+  addWarning(warning: Warning): void {
+    const { warnings } = this.#state;
+    if (warnings.length < MAX_WARNINGS && !warnings.some((known) => isDeepStrictEqual(known, warning))) {
+      warnings.push(warning);
+    }
+  }
+
+  /** The worker that held the sockets died, or holds them again. */
+  captureChanged(type: 'interrupted' | 'recovered', atMs: number, detail?: string): void {
+    this.#event(detail === undefined ? { type, atMs } : { type, atMs, detail });
+    void this.#save();
+  }
+
+  async #apply(change: UpdateRecording): Promise<void> {
+    this.#lastSignallingMs = this.#parts.clock.nowMs();
+    for (const warning of change.warnings ?? []) this.addWarning(warning);
+    if (change.metadata && this.#state.metadata.length < MAX_METADATA_VERSIONS) {
+      this.#state.metadata.push(change.metadata);
+    }
+    if (change.call) this.#replaceCall(change.call);
+    try {
+      if (change.streams) await this.#replaceStreams(change.streams);
+    } finally {
+      if (!this.#stopping) this.#watchInactivity(this.#inactivityLimitMs());
+      await this.#save();
+    }
+  }
+
+  #replaceCall(call: SessionState['call']): void {
+    const atMs = this.#parts.clock.nowMs();
+    const ids = (description: SessionState['call']) => new Set(description.participants.map((p) => p.participantId));
+    const before = ids(this.#state.call);
+    const after = ids(call);
+    for (const participantId of after)
+      if (!before.has(participantId)) this.#event({ type: 'joined', atMs, participantId });
+    for (const participantId of before)
+      if (!after.has(participantId)) this.#event({ type: 'left', atMs, participantId });
+    // A party that left has still spoken: it stays in the description, behind those who are there.
+    const left = this.#state.call.participants.filter((party) => !after.has(party.participantId));
+    this.#state.call = { ...call, participants: [...call.participants, ...left] };
+  }
+
+  async #replaceStreams(offered: OfferedStream[]): Promise<void> {
+    const keys = new Set(offered.map((stream) => stream.key));
+    for (const stream of this.#presentStreams()) {
+      if (keys.has(stream.key)) continue;
+      stream.present = false;
+      this.#parts.capture.removeStream(stream.streamId);
+      this.#event({ type: 'stream-removed', atMs: this.#parts.clock.nowMs(), streamId: stream.streamId });
+    }
+    let failure: unknown;
+    for (const stream of offered) {
+      const known = this.#presentStreams().find((present) => present.key === stream.key);
+      try {
+        if (known) this.#changeStream(known, stream);
+        else this.#announce(await this.#addStream(stream));
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    if (failure) throw failure;
+  }
+
+  #changeStream(stream: SessionStream, offered: OfferedStream): void {
+    stream.formats = mergeFormats(stream.formats, offered.formats);
+    stream.label = offered.label ?? stream.label;
+    if (stream.receiving !== offered.sending) {
+      stream.receiving = offered.sending;
+      const type = offered.sending ? 'resume' : 'hold';
+      this.#event({ type, atMs: this.#parts.clock.nowMs(), streamId: stream.streamId });
+    }
+    this.#parts.capture.updateStream(stream.streamId, { formats: stream.formats, receiving: stream.receiving });
+  }
+
+  #announce({ streamId, receiving }: SessionStream): void {
+    const atMs = this.#parts.clock.nowMs();
+    this.#event({ type: 'stream-added', atMs, streamId });
+    if (!receiving) this.#event({ type: 'hold', atMs, streamId });
+  }
+
+  async #addStream(offered: OfferedStream): Promise<SessionStream> {
+    const streamId = `s${this.#state.streams.length}`;
+    const { label, key, formats, sending: receiving } = offered;
+    const stream = { streamId, key, label, formats, receiving, present: false, address: { rtpPort: 0, rtcpPort: 0 } };
+    this.#state.streams.push(stream);
+    try {
+      stream.address = await this.#parts.capture.addStream({ streamId, label, formats, receiving });
+    } catch (error) {
+      this.#state.streams = this.#state.streams.filter((other) => other !== stream);
+      throw error;
+    }
+    stream.present = true;
+    return stream;
+  }
+
+  #presentStreams(): SessionStream[] {
+    return this.#state.streams.filter((stream) => stream.present);
+  }
+
+  #event(event: SessionState['events'][number]): void {
+    if (this.#state.events.length < MAX_EVENTS) this.#state.events.push(event);
+  }
+
+  #inactivityLimitMs(): number {
+    const { inactivityMs, holdInactivityMs } = this.#parts.limits;
+    const streams = this.#presentStreams();
+    const held = streams.length > 0 && streams.every((stream) => !stream.receiving);
+    return held ? holdInactivityMs : inactivityMs;
+  }
+
+  #watchInactivity(delayMs: number): void {
+    this.#timers.set('inactivity', delayMs, () => {
+      const lastMs = Math.max(this.#lastSignallingMs, this.#parts.capture.lastPacketMs ?? 0);
+      const leftMs = lastMs + this.#inactivityLimitMs() - this.#parts.clock.nowMs();
+      if (leftMs <= 0) this.#endByLimit('abandoned');
+      else this.#watchInactivity(leftMs);
+    });
+  }
+
+  #endByLimit(reason: 'abandoned' | 'max-duration'): void {
+    this.#parts.log.info({ reason }, 'recording ended by its limit');
+    void this.stop(reason);
+    this.#parts.onEndedByLimit(reason);
+  }
+
+  async #seal(reason: EndReason): Promise<void> {
+    const state = this.#state;
+    state.endMs = this.#parts.clock.nowMs();
+    this.#timers.clearAll();
+    await this.#changes;
+    state.statistics = await this.#parts.capture.seal();
+    state.phase = 'sealed';
+    state.endReason = reason;
+    this.#event({ type: 'ended', atMs: state.endMs });
+    await this.#save();
+    this.#parts.onSealed(state);
+  }
+
+  /** A failed save is not the end: the journal goes on, and the next save or a restart catches up. */
+  async #save(): Promise<void> {
+    try {
+      await this.#parts.save(this.#state);
+    } catch (error) {
+      this.addWarning({ code: 'state-not-saved', message: 'session.json could not be written for a while' });
+      this.#parts.log.error({ err: error }, 'session.json could not be written');
+    }
+  }
+}
+
+function mergeFormats(known: MediaFormat[], offered: MediaFormat[]): MediaFormat[] {
+  // The latest declaration of a payload type comes first, so that it wins a look-up; older ones stay for older packets.
+  const older = known.filter((format) => !offered.some((other) => isDeepStrictEqual(format, other)));
+  return [...offered, ...older].slice(0, 256);
+}

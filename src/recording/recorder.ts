@@ -1,0 +1,158 @@
+// The recorder: starts recordings within its limits, knows the running ones, hands sealed ones to the finisher.
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../lib/clock.ts';
+import { RecorderError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { ArchiveEngine, CaptureEngine } from './engines.ts';
+import type { Finisher } from './finisher.ts';
+import { LiveRecording, type RecordingLimits } from './live-recording.ts';
+import type { ActiveRecording, Recorder, StartRecording } from './recorder-interface.ts';
+import { type EndReason, SESSION_STATE_VERSION, type SessionState } from './session-state.ts';
+
+export interface RecorderParts {
+  capture: CaptureEngine;
+  archive: ArchiveEngine;
+  finisher: Finisher;
+  clock: Clock;
+  log: Log;
+  limits: RecordingLimits & { maxRecordings: number };
+}
+
+interface Running {
+  recording: LiveRecording;
+  onEnded: (reason: EndReason) => void;
+}
+
+export class LiveRecorder implements Recorder {
+  readonly #parts: RecorderParts;
+  readonly #running = new Map<string, Running>();
+  #starting = 0;
+  #draining = false;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(parts: RecorderParts) {
+    this.#parts = parts;
+  }
+
+  get activeRecordings(): number {
+    return this.#running.size + this.#starting;
+  }
+
+  refusal(): ReturnType<Recorder['refusal']> {
+    if (this.#draining) return 'DRAINING';
+    if (this.activeRecordings >= this.#parts.limits.maxRecordings) return 'TOO_MANY_RECORDINGS';
+    return null;
+  }
+
+  async start(request: StartRecording): Promise<ActiveRecording> {
+    const refusal = this.refusal();
+    if (refusal) throw new RecorderError(refusal);
+    this.#starting++;
+    try {
+      return await this.#start(request);
+    } finally {
+      this.#starting--;
+      this.#tellIfIdle();
+    }
+  }
+
+  /** From now on every new recording is refused with DRAINING. Resolves when the last running one is sealed. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    if (this.activeRecordings === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  /** Seals every running recording and tells their doors. */
+  async stopAll(reason: EndReason): Promise<void> {
+    this.#draining = true;
+    await Promise.all(
+      [...this.#running.values()].map(async ({ recording, onEnded }) => {
+        await recording.stop(reason);
+        onEnded(reason);
+      }),
+    );
+  }
+
+  async #start(request: StartRecording): Promise<ActiveRecording> {
+    const { archive, capture, clock, limits } = this.#parts;
+    const recordingId = randomUUID();
+    const log = this.#parts.log.child({ recordingId, callId: request.call.identifiers.sipCallId });
+    const paths = await archive.createSession(recordingId);
+    const state = initialState(recordingId, request, paths, clock);
+
+    let recording: LiveRecording | undefined;
+    let session: Awaited<ReturnType<CaptureEngine['open']>> | undefined;
+    try {
+      session = await capture.open(recordingId, paths.journalPath, {
+        interrupted: (atMs, reason) => recording?.captureChanged('interrupted', atMs, reason),
+        resumed: (atMs) => recording?.captureChanged('recovered', atMs),
+        storageFailed: (reason) => {
+          recording?.addWarning({ code: 'journal-write-failed', message: reason });
+          log.error({ reason }, 'the journal cannot be written');
+        },
+      });
+      recording = new LiveRecording({
+        state,
+        capture: session,
+        save: (changed) => archive.saveSession(changed),
+        clock,
+        log,
+        limits,
+        onSealed: (sealed) => this.#sealed(sealed),
+        onEndedByLimit: request.onEnded,
+      });
+      await recording.addStreams(request.streams);
+      state.events.unshift({ type: 'started', atMs: state.startMs });
+      await archive.saveSession(state);
+    } catch (error) {
+      recording?.abort();
+      await session?.seal();
+      await archive
+        .discardSession(recordingId)
+        .catch((err) => log.warn({ err }, 'a refused session stays in the spool'));
+      throw error;
+    }
+    this.#running.set(recordingId, { recording, onEnded: request.onEnded });
+    log.info({ peer: request.peer, streams: state.streams.length }, 'recording started');
+    return recording;
+  }
+
+  #sealed(state: SessionState): void {
+    this.#running.delete(state.recordingId);
+    this.#parts.finisher.finish(state);
+    this.#tellIfIdle();
+  }
+
+  #tellIfIdle(): void {
+    if (this.activeRecordings > 0) return;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+}
+
+function initialState(
+  recordingId: string,
+  request: StartRecording,
+  paths: { directory: string; journalPath: string; audioPath: string },
+  clock: Clock,
+): SessionState {
+  return {
+    version: SESSION_STATE_VERSION,
+    recordingId,
+    source: request.source,
+    phase: 'recording',
+    endReason: null,
+    ...paths,
+    startMs: clock.nowMs(),
+    endMs: null,
+    startWallMs: clock.wallMs(),
+    call: request.call,
+    streams: [],
+    events: [],
+    metadata: request.metadata ? [request.metadata] : [],
+    warnings: [...request.warnings],
+    peer: request.peer,
+    statistics: null,
+    door: null,
+  };
+}

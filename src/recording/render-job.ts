@@ -1,0 +1,73 @@
+// From a sealed session to the renderer's order: who stands in which channel, and when a stream was not receiving.
+import { type Attribution, attribute, type ChannelLayout } from './attribution.ts';
+import type { RenderJob } from './engines.ts';
+import type { SessionState } from './session-state.ts';
+
+export interface AudioOptions {
+  layout: ChannelLayout;
+  /** Null keeps the streams' own rate. */
+  sampleRateHz: number | null;
+}
+
+export function renderJob(state: SessionState, options: AudioOptions): { job: RenderJob; attribution: Attribution } {
+  const attribution = attribute(state.call, state.streams, options.layout);
+  const channelOf = new Map(attribution.streams.map((stream) => [stream.streamId, stream.channel]));
+  const job: RenderJob = {
+    journalPath: state.journalPath,
+    audioPath: state.audioPath,
+    streams: state.streams.map(({ streamId, label, formats }) => ({
+      streamId,
+      label,
+      formats,
+      channel: channelOf.get(streamId) ?? 0,
+      placement: state.source === 'oreka' ? 'arrival' : 'rtp-time',
+    })),
+    pauses: pauses(state),
+    channels: attribution.channels,
+    sampleRateHz: options.sampleRateHz,
+    info: info(state, attribution),
+  };
+  return { job, attribution };
+}
+
+/** Holds of a stream, and interruptions of the capture core, which concern every stream. */
+function pauses(state: SessionState): RenderJob['pauses'] {
+  const intervals: RenderJob['pauses'] = [];
+  const open = new Map<string, RenderJob['pauses'][number]>();
+  const begin = (key: string, streamId: string, startMs: number) => {
+    if (open.has(key)) return;
+    const interval = { streamId, startMs, endMs: null };
+    open.set(key, interval);
+    intervals.push(interval);
+  };
+  const end = (key: string, endMs: number) => {
+    const interval = open.get(key);
+    if (interval) interval.endMs = endMs;
+    open.delete(key);
+  };
+  for (const event of state.events) {
+    if (event.type === 'hold') begin(`hold ${event.streamId}`, event.streamId, event.atMs);
+    if (event.type === 'resume') end(`hold ${event.streamId}`, event.atMs);
+    for (const { streamId } of state.streams) {
+      if (event.type === 'interrupted') begin(`lost ${streamId}`, streamId, event.atMs);
+      if (event.type === 'recovered') end(`lost ${streamId}`, event.atMs);
+    }
+  }
+  return intervals;
+}
+
+/** The RIFF INFO chunk (RIFF 1991 §2): who and when, for players that show it. */
+function info(state: SessionState, attribution: Attribution): Record<string, string> {
+  const describe = (role: 'caller' | 'callee') => {
+    const id = attribution.participants.find((participant) => participant.role === role)?.participantId;
+    const party = state.call.participants.find((participant) => participant.participantId === id);
+    return party?.name ?? party?.aor ?? 'unknown';
+  };
+  return {
+    INAM: `${describe('caller')} to ${describe('callee')}`,
+    IART: describe('caller'),
+    ICRD: new Date(state.startWallMs).toISOString(),
+    ICMT: `left: ${describe('caller')}; right: ${describe('callee')}; recording ${state.recordingId}`,
+    ISFT: 'sipreel',
+  };
+}
