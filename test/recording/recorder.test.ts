@@ -201,6 +201,7 @@ describe('the end', () => {
     for (let half = 0; half < 121; half++) {
       capture.sessions[0]!.lastPacketMs = clock.nowMs();
       clock.advance(30_000);
+    }
     await settle();
     expect(told).toEqual(['max-duration']);
   });
