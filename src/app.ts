@@ -1,6 +1,5 @@
 // Builds every room, starts them in order, closes them in reverse. The only file that knows all of them.
 import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { createArchive } from './archive/archive.ts';
 import { lockDataDirectory } from './archive/lock.ts';
@@ -85,13 +84,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const capture = createCapture({
       bindAddress: config.rtp.bindAddress,
+      ...(config.rtp.mediaAddress === null ? {} : { localHost: config.rtp.mediaAddress }),
       portRange: parsePortRange(config.rtp.ports)!,
-      workers: config.rtp.workers || availableParallelism(),
+      ...(config.rtp.workers === 0 ? {} : { workers: config.rtp.workers }),
       anchor: processAnchor,
       clock,
       log,
       restMs: config.rtp.restSeconds * 1000,
-      receiverReports: config.rtp.receiverReports,
+      rtcpReports: config.rtp.receiverReports,
     });
     closers.push(() => capture.close());
     await capture.start();

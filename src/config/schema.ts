@@ -60,7 +60,13 @@ const rtp = z.strictObject({
       "Seconds that the ports of an ended call stay bound, because one ICMP error stops rtpproxy's copy for good.",
     ),
   receiverReports: z.boolean().default(true).describe('Send RTCP receiver reports to the media senders.'),
-  workers: z.number().int().min(0).max(64).default(0).describe('Capture threads; 0 is one per core.'),
+  workers: z
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe('Capture threads; 0 is one less than the cores, between 1 and 4.'),
 });
 
 const drachtio = z.strictObject({

@@ -84,7 +84,7 @@ export class Finisher {
   }
 
   async #work(job: Job): Promise<void> {
-    const { archive, log, audio, onFiled } = this.#parts;
+    const { archive, log, audio } = this.#parts;
     const { state } = job;
     job.attempts++;
     try {
@@ -101,10 +101,19 @@ export class Finisher {
         { recordingId: state.recordingId, directory: filed.directory, durationMs: document.times.durationMs },
         'recording filed',
       );
-      onFiled(filed);
+      this.#tell(filed);
     } catch (error) {
       if (this.#aborting.signal.aborted) return;
       this.#retryLater(job, error);
+    }
+  }
+
+  /** A listener that throws must not have a filed recording tried again. */
+  #tell(filed: Parameters<FinisherParts['onFiled']>[0]): void {
+    try {
+      this.#parts.onFiled(filed);
+    } catch (error) {
+      this.#parts.log.error({ recordingId: filed.document.id, err: error }, 'whoever was told of a recording failed');
     }
   }
 

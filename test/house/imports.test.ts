@@ -10,6 +10,7 @@ const src = fileURLToPath(new URL('../../src', import.meta.url));
 const FLOORS = [
   ['cli.ts'],
   ['commands'],
+  ['index.ts'],
   ['app.ts'],
   ['config', 'drachtio'],
   ['siprec', 'oreka', 'http', 'client'],

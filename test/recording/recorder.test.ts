@@ -303,6 +303,19 @@ describe('finishing', () => {
     expect(archive.filed.map((document) => document.id)).toEqual([second.id]);
   });
 
+  test('a listener that throws does not have the recording filed twice', async () => {
+    const audio = { layout: 'stereo' as const, sampleRateHz: null };
+    const onFiled = () => {
+      throw new Error('listener');
+    };
+    const telling = new Finisher({ render, archive, clock, log: silentLog, audio, concurrency: 1, onFiled });
+    await recorder.start(startRequest());
+    telling.finish({ ...archive.saved.at(-1)!, phase: 'sealed', endReason: 'ended' });
+    await telling.idle();
+    expect(archive.filed).toHaveLength(1);
+    expect(telling.pending).toBe(0);
+  });
+
   test('a full disk is waited for, however long', async () => {
     const full = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
     render.outcomes.push(full, full, full, full, full, full, rendered());

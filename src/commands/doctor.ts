@@ -1,0 +1,174 @@
+// `sipreel doctor`: can this machine, with this configuration, record? Each check says what to do.
+import { createSocket } from 'node:dgram';
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { availableParallelism, networkInterfaces } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parseHostPort, parsePortRange, parseSipListener, type SipListener } from '../config/addresses.ts';
+import type { Config } from '../config/schema.ts';
+import { probeDrachtio } from '../drachtio/probe.ts';
+import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
+import { CONFIG_OPTIONS, CONFIG_OPTIONS_USAGE, configFromFlags } from './serve-options.ts';
+
+export const DOCTOR_USAGE = `sipreel doctor [options]
+
+Checks Node, the data directory, the SIP addresses, the RTP ports and the system's limits, and says what to change.
+Exits with 1 if something would keep the recorder from working. Run it while the recorder is stopped.
+
+${CONFIG_OPTIONS_USAGE}`;
+
+interface Finding {
+  verdict: 'ok' | 'warn' | 'fail';
+  text: string;
+}
+
+const ok = (text: string): Finding => ({ verdict: 'ok', text });
+const warn = (text: string): Finding => ({ verdict: 'warn', text });
+const fail = (text: string): Finding => ({ verdict: 'fail', text });
+
+const LEAST_FREE_OCTETS = 1 << 30;
+/** Holds about a second of one G.711 stream; below it short stalls of the machine lose packets. */
+const LEAST_RECEIVE_BUFFER_OCTETS = 212_992;
+
+export async function doctor(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: CONFIG_OPTIONS });
+  const config = configFromFlags(values);
+  const findings = [
+    ok(`Node ${process.version}, ${availableParallelism()} cores; media is received with node:dgram`),
+    ...(await checkData(config)),
+    ...(await checkSignalling(config)),
+    ...(await checkPorts(config)),
+    ...(await checkKernel()),
+    checkMediaAddress(config),
+  ];
+  for (const { verdict, text } of findings) console.log(`${verdict.padEnd(4)}  ${text}`);
+  return findings.some((finding) => finding.verdict === 'fail') ? EXIT_FAILED : EXIT_OK;
+}
+
+async function checkData(config: Config): Promise<Finding[]> {
+  const directory = resolve(config.data);
+  const probe = join(directory, `.doctor-${process.pid}`);
+  try {
+    await mkdir(directory, { recursive: true });
+    await access(directory, constants.W_OK);
+    await writeFile(probe, 'x');
+    await rm(probe);
+  } catch (error) {
+    return [fail(`data directory ${directory} cannot be written: ${(error as Error).message}`)];
+  }
+  const { bavail, bsize } = await statfs(directory);
+  const freeOctets = bavail * bsize;
+  const free = `${(freeOctets / 2 ** 30).toFixed(1)} GiB free`;
+  const text = `data directory ${directory} can be written, ${free}`;
+  return [freeOctets < LEAST_FREE_OCTETS ? warn(`${text}: an hour of a G.711 call takes about 250 MB`) : ok(text)];
+}
+
+async function checkSignalling(config: Config): Promise<Finding[]> {
+  const external = config.drachtio.address === null ? null : parseHostPort(config.drachtio.address);
+  if (external) {
+    try {
+      const version = await probeDrachtio({ ...external, secret: config.drachtio.secret ?? '' }, 3_000);
+      return [ok(`drachtio server ${config.drachtio.address} takes us in, version ${version}`)];
+    } catch (error) {
+      return [fail((error as Error).message)];
+    }
+  }
+  return Promise.all(
+    config.sip.listen.map(async (text) => {
+      const listener = parseSipListener(text)!;
+      const problem = await bindProblem(listener);
+      if (problem === null) return ok(`SIP address ${text} is free`);
+      const hint = problem === 'EADDRINUSE' ? 'another program has it (is the recorder running?)' : problem;
+      return fail(`SIP address ${text} cannot be bound: ${hint}`);
+    }),
+  );
+}
+
+async function checkPorts(config: Config): Promise<Finding[]> {
+  const range = parsePortRange(config.rtp.ports)!;
+  const calls = Math.floor((range.last - range.first + 1) / 4);
+  const findings: Finding[] = [];
+  const room = `RTP ports ${config.rtp.ports} have room for ${calls} two-party calls`;
+  findings.push(
+    calls < config.limits.recordings
+      ? warn(`${room}, fewer than limits.recordings ${config.limits.recordings}`)
+      : ok(room),
+  );
+  let taken = 0;
+  const samples = 50;
+  for (let sample = 0; sample < samples; sample++) {
+    const port = range.first + Math.floor(((range.last - range.first) * sample) / samples);
+    if ((await bindProblem({ transport: 'udp', host: config.rtp.bindAddress, port })) !== null) taken++;
+  }
+  findings.push(
+    taken > 0
+      ? warn(`${taken} of ${samples} sampled RTP ports are taken by other programs`)
+      : ok('sampled RTP ports are free'),
+  );
+  const ephemeral = await readNumbers('/proc/sys/net/ipv4/ip_local_port_range');
+  const [low, high] = ephemeral;
+  if (low !== undefined && high !== undefined && low <= range.last && high >= range.first) {
+    findings.push(
+      warn(
+        `the system hands out ports ${low}-${high} to other programs too; reserve ours: sysctl net.ipv4.ip_local_reserved_ports=${config.rtp.ports}`,
+      ),
+    );
+  }
+  return findings;
+}
+
+async function checkKernel(): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const [receiveBuffer] = await readNumbers('/proc/sys/net/core/rmem_max');
+  if (receiveBuffer !== undefined) {
+    const text = `largest socket receive buffer is ${receiveBuffer} octets`;
+    const small = receiveBuffer <= LEAST_RECEIVE_BUFFER_OCTETS;
+    findings.push(small ? warn(`${text}; for many calls raise it: sysctl -w net.core.rmem_max=1048576`) : ok(text));
+  }
+  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
+  const [, openFiles] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
+  if (openFiles !== undefined) {
+    const calls = Math.floor((Number(openFiles) - 100) / 5);
+    const text = `open file limit ${openFiles} is enough for ${calls} two-party calls`;
+    findings.push(calls < 200 ? warn(`${text}; raise it with ulimit -n or LimitNOFILE`) : ok(text));
+  }
+  return findings;
+}
+
+function checkMediaAddress(config: Config): Finding {
+  const address = config.rtp.mediaAddress;
+  if (address === null) return ok('media address: the one that faces each client');
+  const ours = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  if (ours.some((entry) => entry.address === address)) return ok(`media address ${address} is this machine's`);
+  return warn(`media address ${address} is not this machine's: right only behind NAT that forwards the RTP ports`);
+}
+
+/** Null if it can be bound, else the error's code. */
+function bindProblem({ transport, host, port }: SipListener): Promise<string | null> {
+  return new Promise((resolveProblem) => {
+    const failed = (error: NodeJS.ErrnoException) => resolveProblem(error.code ?? error.message);
+    if (transport === 'tcp') {
+      const server = createServer();
+      server.once('error', failed);
+      server.listen({ host, port, exclusive: true }, () => server.close(() => resolveProblem(null)));
+    } else {
+      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        socket.close();
+        failed(error);
+      });
+      socket.bind({ address: host, port, exclusive: true }, () => socket.close(() => resolveProblem(null)));
+    }
+  });
+}
+
+/** The numbers in a small file of /proc; none where there is no such file. */
+async function readNumbers(path: string): Promise<number[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map(Number);
+}

@@ -1,0 +1,30 @@
+// A recording client with a SIP server of its own behind it, for the commands that make calls.
+import { startEmbedded } from '../app.ts';
+import { createRecordingClient, type RecordingClient } from '../client/recording-client.ts';
+import type { ClientSrf } from '../client/srf.ts';
+import { formatHostPort } from '../config/addresses.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+
+export interface EmbeddedClient {
+  client: RecordingClient;
+  close(): Promise<void>;
+}
+
+/** `localHost` is the IP address that SIP and RTP leave from; ports are chosen by the system. */
+export async function startEmbeddedClient(localHost: string, log: Log): Promise<EmbeddedClient> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const part of closers.splice(0).toReversed()) await part();
+  };
+  const anyPort = formatHostPort({ host: localHost, port: 0 });
+  try {
+    const { connection } = await startEmbedded([`udp:${anyPort}`, `tcp:${anyPort}`], log, closers);
+    // The client states the shape it needs of an Srf; the package's own types are looser.
+    const srf = connection.srf as unknown as ClientSrf;
+    return { client: createRecordingClient({ srf, localHost, clock: systemClock, log }), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
