@@ -1,0 +1,136 @@
+// The SIPREC door: every SIP request that reaches us, sorted to its recording session or answered here (RFC 7866 §6.2).
+import type { Clock } from '../lib/clock.ts';
+import { closeOnce } from '../lib/close.ts';
+import type { Log } from '../lib/log.ts';
+import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
+import { RecordingSession, type SessionEnvironment, type SiprecRecorder } from './session.ts';
+import { refusalForCode } from './sip-status.ts';
+import {
+  type ConnectedSrf,
+  type IncomingRequest,
+  type OutgoingResponse,
+  receiveRequests,
+  requestInDialog,
+} from './srf.ts';
+
+export interface SiprecDoorOptions {
+  /** A connected Srf; its connection belongs to the caller. */
+  srf: ConnectedSrf;
+  recorder: SiprecRecorder;
+  clock: Clock;
+  log: Log;
+  /** The least time between an INVITE and its final answer. Default 10 ms: OpenSIPS loses faster ones. */
+  answerDelayMs?: number;
+  /** Our media address, or how to find it for a client. */
+  mediaAddress: string | ((peerHost: string) => Promise<string>);
+  /** Records calls that carry no sign of being a recording session and want to receive. Default false. */
+  acceptPlainCalls?: boolean;
+  /** Server and User-Agent headers. Default `sipreel`. */
+  userAgent?: string;
+}
+
+export interface SiprecDoor {
+  /** Takes requests from here on. */
+  start(): void;
+  /** Recording sessions that are not over. */
+  readonly sessions: number;
+  /** Refuses new sessions, ends the running ones with BYE and waits for the answers, 2 s at most. Idempotent. */
+  close(): Promise<void>;
+}
+
+const CLOSE_LIMIT_MS = 2_000;
+
+export function createSiprecDoor(options: SiprecDoorOptions): SiprecDoor {
+  return new Door(options);
+}
+
+class Door implements SiprecDoor {
+  readonly #options: SiprecDoorOptions;
+  readonly #environment: Omit<SessionEnvironment, 'onEnded'>;
+  /** By Call-ID and From tag, from the INVITE on. */
+  readonly #sessions = new Map<string, RecordingSession>();
+  /** By the SIP server's dialog id, from the 200 on. */
+  readonly #dialogs = new Map<string, RecordingSession>();
+  #closing = false;
+
+  constructor(options: SiprecDoorOptions) {
+    this.#options = options;
+    const { srf, recorder, clock, log, mediaAddress } = options;
+    this.#environment = {
+      recorder,
+      clock,
+      log,
+      answerDelayMs: options.answerDelayMs ?? 10,
+      acceptPlainCalls: options.acceptPlainCalls ?? false,
+      product: options.userAgent ?? 'sipreel',
+      mediaAddress: typeof mediaAddress === 'string' ? async () => mediaAddress : mediaAddress,
+      sendBye: (dialogId, headers) => requestInDialog(srf, clock, { method: 'BYE', dialogId, headers }),
+      onDialog: (dialogId, session) => this.#dialogs.set(dialogId, session),
+    };
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  start(): void {
+    receiveRequests(this.#options.srf, this.#options, (request) => this.#receive(request));
+  }
+
+  readonly close = closeOnce(async () => {
+    this.#closing = true;
+    const all = Promise.all([...this.#sessions.values()].map((session) => session.close('stopped')));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const limit = this.#options.clock.after(CLOSE_LIMIT_MS, resolve);
+    await Promise.race([all, promise]);
+    limit.cancel();
+  });
+
+  #receive(request: IncomingRequest): void {
+    const session = request.dialogId === null ? undefined : this.#dialogs.get(request.dialogId);
+    if (session) session.handle(request);
+    else if (request.method === 'INVITE' && !request.hasToTag && !this.#closing) this.#invite(request);
+    else if (request.method !== 'ACK') this.#answer(request, this.#responseOutside(request));
+  }
+
+  /** For what belongs to no session. */
+  #responseOutside(request: IncomingRequest): OutgoingResponse {
+    if (request.hasToTag) return refusalForCode('RECORDING_ENDED');
+    if (request.method === 'INVITE') return refusalForCode('DRAINING');
+    if (request.method !== 'OPTIONS') return methodNotAllowed();
+    const refusal = this.#closing ? 'DRAINING' : this.#options.recorder.refusal();
+    const response = refusal ? refusalForCode(refusal) : { status: 200, reason: 'OK', headers: {} };
+    return { ...response, headers: { ...response.headers, ...capabilityHeaders() } };
+  }
+
+  #invite(request: IncomingRequest): void {
+    const key = sessionKey(request);
+    // The same request by another path (RFC 3261 §8.2.2.2); the SIP server would let only one of them form a dialog.
+    if (this.#sessions.has(key)) {
+      this.#answer(request, { status: 482, reason: 'Loop Detected', headers: {} });
+      return;
+    }
+    const session = new RecordingSession(request, {
+      ...this.#environment,
+      onEnded: (ended) => {
+        this.#sessions.delete(key);
+        if (ended.dialogId !== null) this.#dialogs.delete(ended.dialogId);
+      },
+    });
+    this.#sessions.set(key, session);
+    void session.start();
+  }
+
+  #answer(request: IncomingRequest, response: OutgoingResponse): void {
+    const headers = { ...response.headers, Server: this.#environment.product };
+    request.respond({ ...response, headers }, (outcome) => {
+      if (!outcome.ok)
+        this.#options.log.debug({ method: request.method, why: outcome.error }, 'an answer could not be sent');
+    });
+  }
+}
+
+/** Not Call-ID alone: a client may use one for several dialogs. */
+function sessionKey(request: IncomingRequest): string {
+  return `${request.callId};from-tag=${request.fromTag}`;
+}

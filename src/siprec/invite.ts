@@ -1,0 +1,37 @@
+// Is this INVITE a recording session that can be recorded? Metadata, tags and labels never decide against it (RFC 7866 §6.2).
+import type { RecordingBody } from './multipart.ts';
+import { type OfferedMediaLine, refusalOf } from './sdp.ts';
+import { headerList, headerValue, type SipHeader } from './sip-headers.ts';
+import { notAcceptable, type SipRefusal } from './sip-status.ts';
+
+/** Null if the INVITE is to be recorded. Every 488 says what is missing. */
+export function judgeInvite(
+  headers: readonly SipHeader[],
+  body: RecordingBody,
+  mediaLines: readonly OfferedMediaLine[],
+  acceptPlainCalls: boolean,
+): SipRefusal | null {
+  if (body.sdp === null) return notAcceptable('No SDP offer: delayed offers are not supported.');
+  if (body.sdp.trim() === '') return notAcceptable('The SDP part is empty.');
+  if (mediaLines.length === 0) return notAcceptable('The SDP has no m-line.');
+  const refusals = new Set(mediaLines.map(refusalOf));
+  if (!refusals.has(null)) {
+    if (refusals.has('srtp-not-supported'))
+      return notAcceptable('SRTP is not supported: send RTP/AVP to the recorder.');
+    if (refusals.has('port-zero')) return notAcceptable('Every audio stream has port 0.');
+    if (refusals.size === 1 && refusals.has('not-audio')) return notAcceptable('There is no audio stream.');
+    return notAcceptable('No audio stream has a transport and formats that can be recorded.');
+  }
+  if (body.metadata || acceptPlainCalls || hasRecordingMark(headers) || mediaLines.some(onlySends)) return null;
+  return notAcceptable('Not a recording session: no metadata, no siprec mark, and the client wants to receive.');
+}
+
+/** `Require: siprec`, or a feature tag in Contact, in any of the spellings seen: `+sip.src`, `+sip-src`, `;src`. */
+function hasRecordingMark(headers: readonly SipHeader[]): boolean {
+  const required = headerList(headers, 'require').some((tag) => tag.toLowerCase() === 'siprec');
+  return required || /;\s*(?:\+?sip[.-])?src\b(?![.-])/i.test(headerValue(headers, 'contact') ?? '');
+}
+
+function onlySends(line: OfferedMediaLine): boolean {
+  return refusalOf(line) === null && (line.direction === 'sendonly' || line.direction === 'inactive');
+}

@@ -1,0 +1,45 @@
+// Errors as SIP status codes: the only place that chooses them (RFC 3261 §21).
+import { ERROR_CATALOGUE, type ErrorCode, isRecorderError } from '../lib/errors.ts';
+
+export interface SipRefusal {
+  status: number;
+  reason: string;
+  headers: Record<string, string>;
+}
+
+const UNAVAILABLE = (retryAfterS: number) => ({ status: 503, reason: 'Service Unavailable', retryAfterS });
+
+/** 503 makes clients try their next recording server; Retry-After says when this one may be worth asking again. */
+const STATUS: Partial<Record<ErrorCode, { status: number; reason: string; retryAfterS?: number }>> = {
+  NO_USABLE_AUDIO: { status: 488, reason: 'Not Acceptable Here' },
+  NO_PORTS: UNAVAILABLE(10),
+  TOO_MANY_RECORDINGS: UNAVAILABLE(10),
+  DRAINING: UNAVAILABLE(30),
+  STORAGE_FAILED: UNAVAILABLE(60),
+  CAPTURE_FAILED: UNAVAILABLE(10),
+  RECORDING_ENDED: { status: 481, reason: 'Call/Transaction Does Not Exist' },
+};
+
+export function refusalForCode(code: ErrorCode): SipRefusal {
+  const known = STATUS[code];
+  if (!known) return { status: 500, reason: 'Server Internal Error', headers: {} };
+  const headers: Record<string, string> = { Warning: warningHeader(ERROR_CATALOGUE[code]) };
+  if (known.retryAfterS !== undefined) headers['Retry-After'] = String(known.retryAfterS);
+  return { status: known.status, reason: known.reason, headers };
+}
+
+/** For whatever a failed start threw. */
+export function refusalForError(error: unknown): SipRefusal {
+  if (isRecorderError(error)) return refusalForCode(error.code);
+  return { status: 500, reason: 'Server Internal Error', headers: {} };
+}
+
+/** 488: the offer is understood, but there is nothing in it to record. `why` is for the operator of the client. */
+export function notAcceptable(why: string): SipRefusal {
+  return { status: 488, reason: 'Not Acceptable Here', headers: { Warning: warningHeader(why) } };
+}
+
+/** RFC 3261 §20.43, code 399: miscellaneous warning. */
+function warningHeader(text: string): string {
+  return `399 sipreel "${text.replace(/["\\\r\n]/g, "'")}"`;
+}

@@ -1,0 +1,52 @@
+// npm run bench: speed as ratios and rates, measured in one run on this machine. Nothing here is asserted by the tests.
+import { availableParallelism } from 'node:os';
+import { benchCapture } from './capture.ts';
+import { benchRender } from './render.ts';
+import { benchSignalling } from './signalling.ts';
+
+const BENCHES: Record<string, () => Promise<string[]>> = {
+  async capture() {
+    const { streams, dgram, capture, ratio } = await benchCapture();
+    const row = (name: string, { cpuPerPacketUs, packets, lost }: typeof dgram) =>
+      `  ${name.padEnd(34)} ${cpuPerPacketUs.toFixed(2)} µs per packet (${packets} packets, ${lost} lost)`;
+    return [
+      `CPU per received packet, ${streams} streams of G.711:`,
+      row('bare node:dgram receiver', dgram),
+      row('capture: statistics and journal too', capture),
+      `  ratio ${ratio.toFixed(2)} (aim: at most 1.30)`,
+    ];
+  },
+  async render() {
+    const { callSecondsPerSecond, rssGrowthOctets } = await benchRender();
+    return [
+      'Rendering stereo G.711, one thread:',
+      `  ${callSecondsPerSecond} s of call per second (aim: above 2000), memory grows by ${(rssGrowthOctets / 2 ** 20).toFixed(1)} MiB over three half-hour calls`,
+    ];
+  },
+  async signalling() {
+    const lines = ['Calls of one second against a recorder in its own process, everything on one machine:'];
+    for (const callsPerSecond of [50, 100, 200]) {
+      const { calls, failed, answerP50Ms, answerP99Ms, filed, packetsSent, packetsRecorded } = await benchSignalling(
+        callsPerSecond,
+        10,
+      );
+      lines.push(
+        `  ${String(callsPerSecond).padStart(3)} calls/s: INVITE to 200 beyond the configured delay p50 ${answerP50Ms.toFixed(1)} ms, ` +
+          `p99 ${answerP99Ms.toFixed(1)} ms; ${failed} of ${calls} failed, ${filed} filed, ${packetsSent - packetsRecorded} of ${packetsSent} packets lost`,
+      );
+    }
+    return lines;
+  },
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) {
+  console.error(`There is no bench ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}.`);
+  process.exit(64);
+}
+console.log(`Node ${process.version}, ${availableParallelism()} cores`);
+for (const [name, run] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  for (const line of await run()) console.log(line);
+}
