@@ -17,8 +17,14 @@ export type RoleRule = 'stated-role' | 'metadata-order' | 'further-party';
  * - `stream-order`: nothing said so; the n-th stream is taken as the n-th party's.
  * - `remaining-stream`: the only stream and the only party left over belong together.
  * - `unattributed`: no party is left for it; its channel follows its position.
+ * - `mixed-stream`: the one stream of the call holds everybody.
  */
-export type StreamRule = 'participant-stream-association' | 'remaining-stream' | 'stream-order' | 'unattributed';
+export type StreamRule =
+  | 'participant-stream-association'
+  | 'remaining-stream'
+  | 'stream-order'
+  | 'unattributed'
+  | 'mixed-stream';
 
 export interface AttributedParticipant {
   participantId: string;
@@ -76,6 +82,15 @@ export function attribute(call: CallDescription, streams: AttributableStream[], 
   }));
   const highest = attributed.reduce((most, stream) => Math.max(most, stream.channel), 0);
   return { participants, streams: attributed, channels: layout === 'stereo' ? 2 : Math.max(2, highest + 1) };
+}
+
+/** For a client that has mixed the parties itself: one channel, and nobody is said to be the one who speaks. */
+export function attributeMixed(call: CallDescription, stream: AttributableStream): Attribution {
+  return {
+    participants: decideRoles(call.participants).map((role) => ({ ...role, channel: 0 })),
+    streams: [{ streamId: stream.streamId, participantId: null, channel: 0, rule: 'mixed-stream' }],
+    channels: 1,
+  };
 }
 
 /** The caller comes first in the result, so that per-party channels begin with the two that everybody expects. */

@@ -41,7 +41,7 @@ export function buildDocument(
       statedStart: state.call.statedStartMs === null ? null : new Date(state.call.statedStartMs).toISOString(),
       durationMs: audio ? round(audio.durationMs) : 0,
     },
-    call: { ...identifiers, peer: state.peer },
+    call: { ...identifiers, continues: identifiers.continues ?? null, peer: state.peer },
     participants: attribution.participants.map(({ participantId, role, channel, rule }) => {
       const party = state.call.participants.find((participant) => participant.participantId === participantId);
       return { id: participantId, aor: party?.aor ?? null, name: party?.name ?? null, role, channel, rule };

@@ -31,6 +31,8 @@ export interface CallIdentifiers {
   /** sipSessionID elements: Call-IDs or Session-IDs of the recorded call. */
   sipSessionIds: string[];
   groupId: string | null;
+  /** Id of the earlier recording of the same call, when recording was stopped and started again. */
+  continues?: string;
   /** Identifiers of vendors, by name (`ucid`, `X-Tenant` …). */
   vendor: Record<string, string>;
 }

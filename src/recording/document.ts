@@ -96,6 +96,7 @@ export const recordingDocument = z.object({
     communicationSessionId: z.string().nullable(),
     sipSessionIds: z.array(z.string()),
     groupId: z.string().nullable(),
+    continues: z.string().nullable().describe('Id of the earlier recording of the same call'),
     vendor: z.record(z.string(), z.string()),
     peer: z.string().nullable(),
   }),

@@ -1,10 +1,22 @@
 // The engines that the heart needs, as interfaces. capture/, render/ and archive/ implement them; they import this, never the reverse.
 import type { RecordingDocument } from './document.ts';
-import type { MediaFormat, SipRecord, StreamAddress, StreamStatistics } from './media.ts';
+import type {
+  AnnouncedAddress,
+  AnnouncedPort,
+  MediaFormat,
+  SipRecord,
+  StreamAddress,
+  StreamStatistics,
+} from './media.ts';
 import type { SessionState } from './session-state.ts';
 
 /** Sockets to journal. */
 export interface CaptureEngine {
+  /**
+   * Begins to bind a port that the client chose, before anything else is done: media follows within milliseconds. What arrives
+   * before a stream takes it over is kept (bounded) and becomes the stream's first packets.
+   */
+  announce(address: AnnouncedAddress): AnnouncedPort;
   /** Starts a journal at `journalPath` on one worker. The directory exists. Rejects with CAPTURE_FAILED or STORAGE_FAILED. */
   open(recordingId: string, journalPath: string, events: CaptureEvents): Promise<CaptureSession>;
 }
@@ -25,11 +37,13 @@ export interface CaptureStreamSpec {
   /** For the clock rate behind each payload type. */
   formats: MediaFormat[];
   receiving: boolean;
+  /** The port that the client chose; absent: a pair from our range. */
+  announced?: AnnouncedPort;
 }
 
 /** One recording's sockets and journal. All its streams live in the same worker. */
 export interface CaptureSession {
-  /** Binds an even RTP port and the odd RTCP port above it before it resolves. Rejects with NO_PORTS. */
+  /** Binds an even RTP port and the odd RTCP port above it, or takes over the announced port, before it resolves. Rejects with NO_PORTS. */
   addStream(stream: CaptureStreamSpec): Promise<StreamAddress>;
   /** Changes formats and direction. Media that arrives while not receiving is dropped and counted. */
   updateStream(streamId: string, change: { formats?: MediaFormat[]; receiving?: boolean }): void;

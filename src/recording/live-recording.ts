@@ -180,7 +180,9 @@ export class LiveRecording implements ActiveRecording {
     const stream = { streamId, key, label, formats, receiving, present: false, address: { rtpPort: 0, rtcpPort: 0 } };
     this.#state.streams.push(stream);
     try {
-      stream.address = await this.#parts.capture.addStream({ streamId, label, formats, receiving });
+      const { announced } = offered;
+      const spec = { streamId, label, formats, receiving, ...(announced ? { announced } : {}) };
+      stream.address = await this.#parts.capture.addStream(spec);
     } catch (error) {
       this.#state.streams = this.#state.streams.filter((other) => other !== stream);
       throw error;

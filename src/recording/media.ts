@@ -18,8 +18,28 @@ export interface OfferedStream {
   formats: MediaFormat[];
   /** False while the stream is inactive, held or port 0: whatever arrives then is dropped. */
   sending: boolean;
+  /** The client's own choice of port; absent: a pair from our range. */
+  announced?: AnnouncedPort;
   /** Tells streams without a label apart: the m-line's index in the first offer that had it. */
   key: string;
+}
+
+/** A port that the client has chosen for us (mod_oreka sends to the port number that it uses itself). */
+export interface AnnouncedAddress {
+  /** Our IP address as the client names it (`c=`). */
+  host: string;
+  port: number;
+  /** The sender's IP address (`o=`); tells two clients apart that announce the same port. Null: whoever sends first. */
+  sourceHost: string | null;
+}
+
+/** An announced port that is being bound, or is. Held until a stream takes it over or it is released. */
+export interface AnnouncedPort {
+  readonly address: AnnouncedAddress;
+  /** Settles when the port is bound; rejects with NO_PORTS if it cannot be had. Handled or not, it never crashes the process. */
+  readonly bound: Promise<void>;
+  /** For a port that no stream took over. Idempotent; harmless after a stream has it. */
+  release(): void;
 }
 
 /** Where a stream's media has to be sent. The RTCP port is bound too. */

@@ -1,6 +1,6 @@
 // What a door may ask of the recorder.
 import type { CallDescription, RawMetadata, Warning } from './call.ts';
-import type { OfferedStream, SipRecord, StreamAddress } from './media.ts';
+import type { AnnouncedAddress, AnnouncedPort, OfferedStream, SipRecord, StreamAddress } from './media.ts';
 import type { EndReason } from './session-state.ts';
 
 export interface StartRecording {
@@ -11,6 +11,8 @@ export interface StartRecording {
   warnings: Warning[];
   /** Signalling peer, `udp:10.0.0.1:5060`. */
   peer: string | null;
+  /** Instead of the configured limits, on hold or not, for clients whose silence says little (mod_oreka). */
+  inactivityMs?: number;
   /** Asked of the door when the recorder itself ends the recording, so that it can end the dialog. */
   onEnded: (reason: EndReason) => void;
 }
@@ -25,6 +27,8 @@ export interface UpdateRecording {
 }
 
 export interface Recorder {
+  /** Begins to bind a port that the client chose; give the result to the stream that uses it. Binds nothing while refusing. */
+  announce(address: AnnouncedAddress): AnnouncedPort;
   /** Rejects with DRAINING, TOO_MANY_RECORDINGS, NO_PORTS, CAPTURE_FAILED or STORAGE_FAILED; nothing is left behind then. */
   start(request: StartRecording): Promise<ActiveRecording>;
   /** Null if a new recording would be accepted now; otherwise why not. */

@@ -6,6 +6,7 @@ import type { Log } from '../lib/log.ts';
 import type { ArchiveEngine, CaptureEngine } from './engines.ts';
 import type { Finisher } from './finisher.ts';
 import { LiveRecording, type RecordingLimits } from './live-recording.ts';
+import type { AnnouncedAddress, AnnouncedPort } from './media.ts';
 import type { ActiveRecording, Recorder, StartRecording } from './recorder-interface.ts';
 import { type EndReason, SESSION_STATE_VERSION, type SessionState } from './session-state.ts';
 
@@ -44,6 +45,14 @@ export class LiveRecorder implements Recorder {
     return null;
   }
 
+  announce(address: AnnouncedAddress): AnnouncedPort {
+    const refusal = this.refusal();
+    if (refusal === null) return this.#parts.capture.announce(address);
+    const bound = Promise.reject(new RecorderError(refusal));
+    bound.catch(() => {});
+    return { address, bound, release: () => {} };
+  }
+
   async start(request: StartRecording): Promise<ActiveRecording> {
     const refusal = this.refusal();
     if (refusal) throw new RecorderError(refusal);
@@ -75,7 +84,9 @@ export class LiveRecorder implements Recorder {
   }
 
   async #start(request: StartRecording): Promise<ActiveRecording> {
-    const { archive, capture, clock, limits } = this.#parts;
+    const { archive, capture, clock } = this.#parts;
+    const { inactivityMs } = request;
+    const limits = inactivityMs === undefined ? {} : { inactivityMs, holdInactivityMs: inactivityMs };
     const recordingId = randomUUID();
     const log = this.#parts.log.child({ recordingId, callId: request.call.identifiers.sipCallId });
     const paths = await archive.createSession(recordingId);
@@ -98,7 +109,7 @@ export class LiveRecorder implements Recorder {
         save: (changed) => archive.saveSession(changed),
         clock,
         log,
-        limits,
+        limits: { ...this.#parts.limits, ...limits },
         onSealed: (sealed) => this.#sealed(sealed),
         onEndedByLimit: request.onEnded,
       });

@@ -1,5 +1,5 @@
 // From a sealed session to the renderer's order: who stands in which channel, and when a stream was not receiving.
-import { type Attribution, attribute, type ChannelLayout } from './attribution.ts';
+import { type Attribution, attribute, attributeMixed, type ChannelLayout } from './attribution.ts';
 import type { RenderJob } from './engines.ts';
 import type { SessionState } from './session-state.ts';
 
@@ -10,7 +10,7 @@ export interface AudioOptions {
 }
 
 export function renderJob(state: SessionState, options: AudioOptions): { job: RenderJob; attribution: Attribution } {
-  const attribution = attribute(state.call, state.streams, options.layout);
+  const attribution = attributeStreams(state, options.layout);
   const channelOf = new Map(attribution.streams.map((stream) => [stream.streamId, stream.channel]));
   const job: RenderJob = {
     journalPath: state.journalPath,
@@ -28,6 +28,13 @@ export function renderJob(state: SessionState, options: AudioOptions): { job: Re
     info: info(state, attribution),
   };
   return { job, attribution };
+}
+
+/** mod_oreka does not say when it mixes; that there never was a second stream is all that tells. */
+function attributeStreams(state: SessionState, layout: ChannelLayout): Attribution {
+  const [first, ...others] = state.streams;
+  if (state.source === 'oreka' && first && others.length === 0) return attributeMixed(state.call, first);
+  return attribute(state.call, state.streams, layout);
 }
 
 /** Holds of a stream, and interruptions of the capture core, which concern every stream. */

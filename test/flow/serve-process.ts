@@ -73,7 +73,10 @@ export class ServeProcess {
 /** Serves on loopback with free ports into `data`; ended with the test. */
 export function serve(data: string, ...extra: string[]): ServeProcess {
   const loopback = ['--sip', 'udp:127.0.0.1:0', '--sip', 'tcp:127.0.0.1:0'];
-  const process = new ServeProcess(['--data', data, ...loopback, '--media-address', '127.0.0.1', ...extra]);
+  // Several servers run at once: each has ports of its own, below those that the system hands out.
+  const firstPort = 10_000 + 1_000 * Math.floor(Math.random() * 20);
+  const ports = ['--rtp-ports', `${firstPort}-${firstPort + 999}`];
+  const process = new ServeProcess(['--data', data, ...loopback, '--media-address', '127.0.0.1', ...ports, ...extra]);
   onTestFinished(async () => {
     process.kill('SIGKILL');
     await process.exited;

@@ -93,7 +93,7 @@ describe('a start that cannot work says why', () => {
   test('the address is taken', async () => {
     const other = serve(await temporaryDirectory());
     const port = await other.sipPort('udp');
-    const { code, text } = await startup('--sip', `udp:127.0.0.1:${port}`);
+    const { code, text } = await startup('--sip', `udp:127.0.0.1:${port}`, '--rtp-ports', '20000-20999');
     expect(code).toBe(71);
     expect(text).toMatch(`127.0.0.1:${port}`);
   });

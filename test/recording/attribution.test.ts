@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { attribute } from '../../src/recording/attribution.ts';
+import { attribute, attributeMixed } from '../../src/recording/attribution.ts';
 import type { CallDescription, CallParticipant } from '../../src/recording/call.ts';
 
 const party = (participantId: string, sends: string[], role: CallParticipant['role'] = null): CallParticipant => ({
@@ -135,5 +135,16 @@ describe('who is in which channel, and by which rule', () => {
       'stereo',
     );
     expect(result.streams.map((s) => s.participantId)).toEqual(['alice', 'bob']);
+  });
+
+  test("a mixed stream is nobody's: one channel for all", () => {
+    expect(attributeMixed(call(party('alice', ['rx']), party('bob', ['tx'])), stream('s0', 'rx'))).toEqual({
+      participants: [
+        { participantId: 'alice', role: 'caller', channel: 0, rule: 'metadata-order' },
+        { participantId: 'bob', role: 'callee', channel: 0, rule: 'metadata-order' },
+      ],
+      streams: [{ streamId: 's0', participantId: null, channel: 0, rule: 'mixed-stream' }],
+      channels: 1,
+    });
   });
 });

@@ -10,7 +10,13 @@ import type {
   RenderJob,
   RenderResult,
 } from '../../src/recording/engines.ts';
-import type { OfferedStream, SipRecord, StreamStatistics } from '../../src/recording/media.ts';
+import type {
+  AnnouncedAddress,
+  AnnouncedPort,
+  OfferedStream,
+  SipRecord,
+  StreamStatistics,
+} from '../../src/recording/media.ts';
 import type { StartRecording } from '../../src/recording/recorder-interface.ts';
 import type { SessionState } from '../../src/recording/session-state.ts';
 
@@ -35,6 +41,10 @@ export class FakeCapture implements CaptureEngine {
   failOpen: Error | null = null;
   /** Fails the n-th addStream of a session, counted from 1. */
   failStream: { nth: number; error: Error } | null = null;
+
+  announce(address: AnnouncedAddress): AnnouncedPort {
+    return { address, bound: Promise.resolve(), release: () => {} };
+  }
 
   async open(recordingId: string, _journalPath: string, events: CaptureEvents) {
     if (this.failOpen) throw this.failOpen;
