@@ -4,7 +4,13 @@ import { resolve } from 'node:path';
 import { createArchive } from './archive/archive.ts';
 import { lockDataDirectory } from './archive/lock.ts';
 import { createCapture } from './capture/capture-engine.ts';
-import { formatHostPort, parseHostPort, parsePortRange, parseSipListener } from './config/addresses.ts';
+import {
+  formatHostPort,
+  parseHostPort,
+  parseOrekaListener,
+  parsePortRange,
+  parseSipListener,
+} from './config/addresses.ts';
 import type { Config } from './config/schema.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
 import { processAnchor, systemClock } from './lib/clock.ts';
@@ -12,6 +18,7 @@ import { closeOnce } from './lib/close.ts';
 import { RecorderError } from './lib/errors.ts';
 import { cachedLocalAddress } from './lib/local-address.ts';
 import type { Log } from './lib/log.ts';
+import { createOrekaDoor } from './oreka/door.ts';
 import type { RecordingDocument } from './recording/document.ts';
 import { Finisher } from './recording/finisher.ts';
 import { LiveRecorder } from './recording/recorder.ts';
@@ -23,6 +30,8 @@ import { createSiprecDoor } from './siprec/door.ts';
 export interface App {
   /** `udp:127.0.0.1:5060`, … as bound; of the drachtio server when that is external. */
   sipAddresses: string[];
+  /** `127.0.0.1:15060`, … as bound, for mod_oreka. */
+  orekaAddresses: string[];
   /** Recordings that a previous process left and this one finishes. */
   recovered: number;
   readonly activeRecordings: number;
@@ -126,12 +135,26 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(() => door.close());
     door.start();
 
+    const orekaDoor = createOrekaDoor({
+      recorder,
+      listeners: config.oreka.listen.map((text) => parseOrekaListener(text)!),
+      allowedSources: config.oreka.allowedSources,
+      answer: config.oreka.answer,
+      byeGraceMs: config.oreka.byeGraceSeconds * 1000,
+      inactivityMs: config.oreka.inactivitySeconds * 1000,
+      clock,
+      log,
+    });
+    closers.push(() => orekaDoor.close());
+    const orekaAddresses = (await orekaDoor.start()).map(formatHostPort);
+
     const end = closeOnce(async () => {
       await recorder.stopAll('stopped');
       await closeAll();
     });
     return {
       sipAddresses: signalling.sipAddresses,
+      orekaAddresses,
       recovered,
       get activeRecordings() {
         return recorder.activeRecordings;

@@ -7,6 +7,7 @@ export const CONFIG_OPTIONS = {
   config: { type: 'string' },
   data: { type: 'string' },
   sip: { type: 'string', multiple: true },
+  oreka: { type: 'string', multiple: true },
   'media-address': { type: 'string' },
   'rtp-ports': { type: 'string' },
   drachtio: { type: 'string' },
@@ -17,6 +18,7 @@ export const CONFIG_OPTIONS = {
 export const CONFIG_OPTIONS_USAGE = `  --config FILE            YAML configuration; options below override it
   --data DIR               where everything is stored (./data)
   --sip udp:HOST:PORT      listen there; may be repeated (udp and tcp on 0.0.0.0:5060)
+  --oreka HOST:PORT        hear mod_oreka there; may be repeated (0.0.0.0:15060); "off" for not at all
   --media-address IP       address in our SDP answers (the one that faces the client)
   --rtp-ports A-B          port range for RTP and RTCP (40000-64999)
   --drachtio HOST:PORT     use this drachtio server instead of the embedded one
@@ -24,7 +26,7 @@ export const CONFIG_OPTIONS_USAGE = `  --config FILE            YAML configurati
   --log-level LEVEL        debug, info, warn or error`;
 
 export type ConfigFlags = {
-  [Name in keyof typeof CONFIG_OPTIONS]?: Name extends 'sip' ? string[] : string;
+  [Name in keyof typeof CONFIG_OPTIONS]?: Name extends 'sip' | 'oreka' ? string[] : string;
 };
 
 /** Throws CONFIG_INVALID with every mistake, whichever source it came from. */
@@ -32,6 +34,7 @@ export function configFromFlags(flags: ConfigFlags): Config {
   const overrides: ConfigInput = {};
   if (flags.data !== undefined) overrides.data = flags.data;
   if (flags.sip !== undefined) overrides.sip = { listen: flags.sip };
+  if (flags.oreka !== undefined) overrides.oreka = { listen: flags.oreka.filter((address) => address !== 'off') };
   if (flags['media-address'] !== undefined || flags['rtp-ports'] !== undefined) {
     overrides.rtp = { mediaAddress: flags['media-address'], ports: flags['rtp-ports'] };
   }

@@ -26,7 +26,8 @@ export async function serve(args: string[]): Promise<number> {
     return exitCodeOf(error);
   });
   if (typeof app === 'number') return app;
-  log.info({ sip: app.sipAddresses, data: config.data, rtpPorts: config.rtp.ports, recovered: app.recovered }, 'ready');
+  const { sipAddresses: sip, orekaAddresses: oreka, recovered } = app;
+  log.info({ sip, oreka, data: config.data, rtpPorts: config.rtp.ports, recovered }, 'ready');
 
   return new Promise((resolve) => {
     let signals = 0;

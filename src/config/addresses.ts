@@ -25,6 +25,16 @@ export function parseHostPort(text: string): HostPort | null {
   return { host, port };
 }
 
+/** mod_oreka's port unless another is given; FreeSWITCH's own default configuration names none. */
+const OREKA_PORT = 15_060;
+
+/** `ADDRESS`, `ADDRESS:PORT` or `[IPv6]:PORT`; an IP address, because it is bound. */
+export function parseOrekaListener(text: string): HostPort | null {
+  if (isIP(text) !== 0) return { host: text, port: OREKA_PORT };
+  const address = parseHostPort(text);
+  return address && isIP(address.host) !== 0 ? address : null;
+}
+
 /** `udp:HOST:PORT` or `tcp:HOST:PORT`; the host has to be an IP address, because it is bound. */
 export function parseSipListener(text: string): SipListener | null {
   const match = /^(udp|tcp):(.+)$/i.exec(text);

@@ -2,7 +2,8 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { unknownNameFields } from '../archive/names.ts';
-import { parseHostPort, parsePortRange, parseSipListener } from './addresses.ts';
+import { DEFAULT_ALLOWED_SOURCES, parseNetwork } from '../oreka/sources.ts';
+import { parseHostPort, parseOrekaListener, parsePortRange, parseSipListener } from './addresses.ts';
 
 const seconds = (most: number) => z.number().nonnegative().max(most);
 const hostPort = z.string().refine((text) => parseHostPort(text) !== null, 'must be HOST:PORT or [IPv6]:PORT');
@@ -43,6 +44,31 @@ const sip = z.strictObject({
     .boolean()
     .default(false)
     .describe('Also record INVITEs that look like an ordinary call (sendrecv audio, no SIPREC marks).'),
+});
+
+const oreka = z.strictObject({
+  listen: z
+    .array(z.string().refine((text) => parseOrekaListener(text) !== null, 'must be ADDRESS:PORT with an IP address'))
+    .max(64)
+    .default(['0.0.0.0:15060'])
+    .describe("Addresses on which FreeSWITCH's mod_oreka is heard (UDP). An empty list switches it off."),
+  allowedSources: z
+    .array(
+      z.string().refine((text) => parseNetwork(text) !== null, 'must be an IP address or a network like 10.0.0.0/8'),
+    )
+    .max(1_000)
+    .default([...DEFAULT_ALLOWED_SOURCES])
+    .describe('Addresses and networks that mod_oreka may send from; it has no authentication, and opens ports here.'),
+  answer: z.boolean().default(false).describe('Answer its messages with 200 OK. FreeSWITCH does not wait for it.'),
+  byeGraceSeconds: seconds(3_600)
+    .default(10)
+    .describe('Seconds that a recording waits for the other side when only one of the two has ended.'),
+  inactivitySeconds: seconds(604_800)
+    .min(1)
+    .default(3_600)
+    .describe(
+      'Seconds without a packet after which a mod_oreka recording ends; its holds and queues are silent, and its BYE may be lost.',
+    ),
 });
 
 const rtp = z.strictObject({
@@ -146,6 +172,7 @@ export const configSchema = z
   .strictObject({
     data: z.string().min(1).default('./data').describe('Directory of everything that is stored.'),
     sip: sip.prefault({}),
+    oreka: oreka.prefault({}),
     rtp: rtp.prefault({}),
     drachtio: drachtio.prefault({}),
     limits: limits.prefault({}),
@@ -162,6 +189,11 @@ export const configSchema = z
       if (config.drachtio.address === null && address?.transport === 'udp' && range && inside(address.port, range)) {
         refuse(['rtp', 'ports'], `contains the SIP port ${address.port} of ${listener}`);
       }
+    }
+    for (const listener of config.oreka.listen) {
+      const address = parseOrekaListener(listener);
+      if (address && range && inside(address.port, range))
+        refuse(['rtp', 'ports'], `contains the oreka port of ${listener}`);
     }
     if (new Set(config.sip.listen).size < config.sip.listen.length) refuse(['sip', 'listen'], 'names an address twice');
     if (config.drachtio.address !== null && config.drachtio.secret === null) {

@@ -18,7 +18,13 @@ export interface CaptureEngine {
    */
   announce(address: AnnouncedAddress): AnnouncedPort;
   /** Starts a journal at `journalPath` on one worker. The directory exists. Rejects with CAPTURE_FAILED or STORAGE_FAILED. */
-  open(recordingId: string, journalPath: string, events: CaptureEvents): Promise<CaptureSession>;
+  open(
+    recordingId: string,
+    journalPath: string,
+    events: CaptureEvents,
+    /** A port that one of its streams will take over: the recording is placed beside it. */
+    announced?: AnnouncedPort,
+  ): Promise<CaptureSession>;
 }
 
 export interface CaptureEvents {

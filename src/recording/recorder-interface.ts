@@ -27,7 +27,7 @@ export interface UpdateRecording {
 }
 
 export interface Recorder {
-  /** Begins to bind a port that the client chose; give the result to the stream that uses it. Binds nothing while refusing. */
+  /** Begins to bind a port that the client chose; give the result to the stream that uses it, or release it. */
   announce(address: AnnouncedAddress): AnnouncedPort;
   /** Rejects with DRAINING, TOO_MANY_RECORDINGS, NO_PORTS, CAPTURE_FAILED or STORAGE_FAILED; nothing is left behind then. */
   start(request: StartRecording): Promise<ActiveRecording>;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { ArchiveEngine, CaptureEngine } from './engines.ts';
+import type { ArchiveEngine, CaptureEngine, CaptureEvents } from './engines.ts';
 import type { Finisher } from './finisher.ts';
 import { LiveRecording, type RecordingLimits } from './live-recording.ts';
 import type { AnnouncedAddress, AnnouncedPort } from './media.ts';
@@ -46,11 +46,8 @@ export class LiveRecorder implements Recorder {
   }
 
   announce(address: AnnouncedAddress): AnnouncedPort {
-    const refusal = this.refusal();
-    if (refusal === null) return this.#parts.capture.announce(address);
-    const bound = Promise.reject(new RecorderError(refusal));
-    bound.catch(() => {});
-    return { address, bound, release: () => {} };
+    // Limits are applied by start(): the port may be for a further stream of a recording that runs already.
+    return this.#parts.capture.announce(address);
   }
 
   async start(request: StartRecording): Promise<ActiveRecording> {
@@ -95,14 +92,16 @@ export class LiveRecorder implements Recorder {
     let recording: LiveRecording | undefined;
     let session: Awaited<ReturnType<CaptureEngine['open']>> | undefined;
     try {
-      session = await capture.open(recordingId, paths.journalPath, {
+      const announced = request.streams.find((stream) => stream.announced)?.announced;
+      const events: CaptureEvents = {
         interrupted: (atMs, reason) => recording?.captureChanged('interrupted', atMs, reason),
         resumed: (atMs) => recording?.captureChanged('recovered', atMs),
         storageFailed: (reason) => {
           recording?.addWarning({ code: 'journal-write-failed', message: reason });
           log.error({ reason }, 'the journal cannot be written');
         },
-      });
+      };
+      session = await capture.open(recordingId, paths.journalPath, events, announced);
       recording = new LiveRecording({
         state,
         capture: session,

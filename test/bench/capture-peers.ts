@@ -18,9 +18,10 @@ async function bareReceiver(recordings: number): Promise<void> {
   }
   await measured(
     sockets.map((socket) => socket.address().port),
+    async () => packets,
     async () => {
       for (const socket of sockets) socket.close();
-      return { packets, journalOctets: 0 };
+      return 0;
     },
   );
 }
@@ -46,33 +47,32 @@ async function captureReceiver(recordings: number, directory: string): Promise<v
       return session;
     }),
   );
-  await measured(ports, async () => {
-    const statistics = (await Promise.all(sessions.map((session) => session.seal()))).flatMap(Object.values);
+  const packets = async (): Promise<number> => {
+    const statistics = (await Promise.all(sessions.map((session) => session.statistics()))).flatMap(Object.values);
+    return statistics.reduce((sum, stream) => sum + stream.packets, 0);
+  };
+  await measured(ports, packets, async () => {
+    await Promise.all(sessions.map((session) => session.seal()));
     await capture.close();
-    return {
-      packets: statistics.reduce((sum, stream) => sum + stream.packets, 0),
-      journalOctets: paths.reduce((sum, path) => sum + statSync(path).size, 0),
-    };
+    return paths.reduce((sum, path) => sum + statSync(path).size, 0);
   });
 }
 
-/** Tells the ports, waits for the word, and tells the CPU time from the first to the last packet, sealing included. */
-async function measured(ports: number[], stop: () => Promise<{ packets: number; journalOctets: number }>) {
-  // The set-up's compilation and garbage are not what is measured.
-  await sleep(300);
-  const before = process.cpuUsage();
+/** Tells the ports and, at the word, counts packets and CPU time from `begin` to `stop`. */
+async function measured(ports: number[], packets: () => Promise<number>, close: () => Promise<number>): Promise<void> {
   process.send!({ ports });
   await new Promise((resolve) => process.once('message', resolve));
-  await sleep(300);
+  const packetsBefore = await packets();
+  const before = process.cpuUsage();
+  await new Promise((resolve) => process.once('message', resolve));
   const { user, system } = process.cpuUsage(before);
-  const result = await stop();
-  const after = process.cpuUsage(before);
-  console.log('seal', after.user + after.system - user - system, 'user', user, 'system', system);
-  process.send!({ ...result, cpuUs: user + system });
+  const allPackets = await packets();
+  const journalOctets = await close();
+  process.send!({ packets: allPackets - packetsBefore, allPackets, cpuUs: user + system, journalOctets });
   process.disconnect();
 }
 
-async function sender(packetsPerSecond: number, seconds: number): Promise<void> {
+async function sender(packetsPerSecond: number, warmUpSeconds: number, seconds: number): Promise<void> {
   const { ports } = await new Promise<{ ports: number[] }>((resolve) => process.once('message', resolve));
   const sockets = await Promise.all(
     ports.map(async (port) => {
@@ -82,10 +82,12 @@ async function sender(packetsPerSecond: number, seconds: number): Promise<void> 
     }),
   );
   const packets = ports.map(() => Buffer.alloc(RTP_HEADER_OCTETS + PAYLOAD_OCTETS, 0xd5));
-  const ticks = packetsPerSecond * seconds;
+  const warmUpTicks = packetsPerSecond * warmUpSeconds;
+  const ticks = warmUpTicks + packetsPerSecond * seconds;
   const startMs = performance.now();
   let sent = 0;
   for (let tick = 0; tick < ticks; tick++) {
+    if (tick === warmUpTicks) process.send!({ warm: true });
     for (let i = 0; i < sockets.length; i++) {
       // Spread over the tick, a few streams at a time, as calls are.
       if (i % 8 === 0) {
@@ -115,7 +117,7 @@ function boundSocket(): Promise<Socket> {
   return new Promise((resolve) => socket.bind(0, '127.0.0.1', () => resolve(socket)));
 }
 
-const [role, first, second] = process.argv.slice(2);
+const [role, first, second, third] = process.argv.slice(2);
 if (role === 'dgram') await bareReceiver(Number(first));
 else if (role === 'capture') await captureReceiver(Number(first), second!);
-else if (role === 'sender') await sender(Number(first), Number(second));
+else if (role === 'sender') await sender(Number(first), Number(second), Number(third));

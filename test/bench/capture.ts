@@ -10,6 +10,8 @@ export interface CaptureBenchOptions {
   recordings?: number;
   packetsPerSecond?: number;
   seconds?: number;
+  /** Not measured, for compilation to settle: what a server that has been up for a minute is like. */
+  warmUpSeconds?: number;
   /** Times that both receivers are measured, in turns; the medians count. */
   rounds?: number;
 }
@@ -36,6 +38,7 @@ export async function benchCapture({
   recordings = 100,
   packetsPerSecond = 50,
   seconds = 5,
+  warmUpSeconds = 5,
   rounds = 3,
 }: CaptureBenchOptions = {}): Promise<CaptureBenchResult> {
   const directory = await mkdtemp(join(tmpdir(), 'sipreel-bench-'));
@@ -43,8 +46,9 @@ export async function benchCapture({
   const capture: Measured[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      dgram.push(await measure('dgram', recordings, packetsPerSecond, seconds, directory));
-      capture.push(await measure('capture', recordings, packetsPerSecond, seconds, directory));
+      const load = { recordings, packetsPerSecond, seconds, warmUpSeconds };
+      dgram.push(await measure('dgram', load, directory));
+      capture.push(await measure('capture', load, directory));
     }
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -65,27 +69,28 @@ interface Measured extends ReceiverCost {
 
 async function measure(
   receiver: 'dgram' | 'capture',
-  recordings: number,
-  packetsPerSecond: number,
-  seconds: number,
+  load: Required<Omit<CaptureBenchOptions, 'rounds'>>,
   directory: string,
 ): Promise<Measured> {
-  const receiving = fork(PEERS, [receiver, String(recordings), directory], { stdio: 'inherit' });
+  const receiving = fork(PEERS, [receiver, String(load.recordings), directory], { stdio: 'inherit' });
   try {
     const { ports } = await answer<{ ports: number[] }>(receiving);
-    const sending = fork(PEERS, ['sender', String(packetsPerSecond), String(seconds)], { stdio: 'inherit' });
+    const times = [load.packetsPerSecond, load.warmUpSeconds, load.seconds].map(String);
+    const sending = fork(PEERS, ['sender', ...times], { stdio: 'inherit' });
     try {
       sending.send({ ports });
+      await answer(sending);
+      receiving.send('begin');
       const { sent } = await answer<{ sent: number }>(sending);
       receiving.send('stop');
-      const { packets, cpuUs, journalOctets } = await answer<{ packets: number; cpuUs: number; journalOctets: number }>(
+      const result = await answer<{ packets: number; allPackets: number; cpuUs: number; journalOctets: number }>(
         receiving,
       );
       return {
-        packets,
-        lost: sent - packets,
-        cpuPerPacketUs: cpuUs / packets,
-        journalOctetsPerPacket: journalOctets / packets,
+        packets: result.packets,
+        lost: sent - result.allPackets,
+        cpuPerPacketUs: result.cpuUs / result.packets,
+        journalOctetsPerPacket: result.journalOctets / result.allPackets,
       };
     } finally {
       sending.kill();
@@ -107,13 +112,14 @@ function median(measured: Measured[]): Measured {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [recordings, packetsPerSecond, seconds, rounds] = process.argv.slice(2).map(Number);
+  const [recordings, packetsPerSecond, seconds, rounds, warmUpSeconds] = process.argv.slice(2).map(Number);
   console.log(
     await benchCapture({
       ...(recordings && { recordings }),
       ...(packetsPerSecond && { packetsPerSecond }),
       ...(seconds && { seconds }),
       ...(rounds && { rounds }),
+      ...(warmUpSeconds && { warmUpSeconds }),
     }),
   );
 }

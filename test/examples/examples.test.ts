@@ -68,7 +68,7 @@ describe('notify-on-recording.ts', () => {
   test('prints a line for a recording and hands its WAV to the command, without a shell', async () => {
     const directory = await temporaryDirectory();
     const config = join(directory, 'config.yaml');
-    writeFileSync(config, 'rtp: { bindAddress: 127.0.0.1, workers: 1, restSeconds: 0 }\n');
+    writeFileSync(config, 'rtp: { bindAddress: 127.0.0.1, workers: 1, restSeconds: 0 }\noreka: { listen: [] }\n');
     const data = join(directory, 'data');
     const dangerous = `$(touch ${directory}/shell); "`;
     const tellArguments = 'console.log("COMMAND", JSON.stringify(process.argv.slice(1)))';

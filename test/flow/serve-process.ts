@@ -72,7 +72,7 @@ export class ServeProcess {
 
 /** Serves on loopback with free ports into `data`; ended with the test. */
 export function serve(data: string, ...extra: string[]): ServeProcess {
-  const loopback = ['--sip', 'udp:127.0.0.1:0', '--sip', 'tcp:127.0.0.1:0'];
+  const loopback = ['--sip', 'udp:127.0.0.1:0', '--sip', 'tcp:127.0.0.1:0', '--oreka', '127.0.0.1:0'];
   // Several servers run at once: each has ports of its own, below those that the system hands out.
   const firstPort = 10_000 + 1_000 * Math.floor(Math.random() * 20);
   const ports = ['--rtp-ports', `${firstPort}-${firstPort + 999}`];
