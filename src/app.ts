@@ -50,9 +50,6 @@ export interface AppOptions {
   onFiled?: (filed: { directory: string; document: RecordingDocument }) => void;
 }
 
-/** How long an external drachtio server may take to appear at the start. */
-const DRACHTIO_PATIENCE_MS = 30_000;
-
 /** Rejects with a RecorderError that says what to do; whatever had been started by then is closed again. */
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const { log } = options;
@@ -187,7 +184,8 @@ async function startSignalling(config: Config, log: Log, closers: (() => Promise
   const external = config.drachtio.address === null ? null : parseHostPort(config.drachtio.address);
   if (external) {
     const secret = config.drachtio.secret ?? '';
-    const connection = await connectDrachtio({ ...external, secret, log, patienceMs: DRACHTIO_PATIENCE_MS });
+    const patienceMs = config.drachtio.patienceSeconds * 1000;
+    const connection = await connectDrachtio({ ...external, secret, log, patienceMs });
     closers.push(() => connection.close());
     const addresses = connection.sipAddresses.map((address) => address.replace('/', ':'));
     return { connection, sipAddresses: addresses };

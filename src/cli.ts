@@ -46,6 +46,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: doctor, usage: DOCTOR_USAGE };
     },
   },
+  freeswitch: {
+    summary: 'record a live FreeSWITCH channel on demand',
+    load: async () => {
+      const { freeswitch, FREESWITCH_USAGE } = await import('./commands/freeswitch.ts');
+      return { run: freeswitch, usage: FREESWITCH_USAGE };
+    },
+  },
   config: {
     summary: 'print the settings in force',
     load: async () => {
@@ -56,7 +63,7 @@ const COMMANDS: Record<string, CommandEntry> = {
 };
 
 function usage(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(11)} ${summary}`);
   return `sipreel COMMAND [options]\n\n${rows.join('\n')}\n\nsipreel COMMAND --help says more.`;
 }
 

@@ -27,7 +27,7 @@ export const CONFIG_OPTIONS_USAGE = `  --config FILE            YAML configurati
 
 export type ConfigFlags = {
   [Name in keyof typeof CONFIG_OPTIONS]?: Name extends 'sip' | 'oreka' ? string[] : string;
-};
+} & { 'event-socket'?: string };
 
 /** Throws CONFIG_INVALID with every mistake, whichever source it came from. */
 export function configFromFlags(flags: ConfigFlags): Config {
@@ -41,6 +41,7 @@ export function configFromFlags(flags: ConfigFlags): Config {
   if (flags.drachtio !== undefined || flags['drachtio-secret'] !== undefined) {
     overrides.drachtio = { address: flags.drachtio, secret: flags['drachtio-secret'] };
   }
+  if (flags['event-socket'] !== undefined) overrides.freeswitch = { eventSocket: flags['event-socket'] };
   // The schema checks the value and names it if it is wrong.
   if (flags['log-level'] !== undefined) overrides.log = { level: flags['log-level'] as 'info' };
   return loadConfig({ file: flags.config, environment: process.env, overrides });

@@ -36,7 +36,7 @@ export function printConfig(config: Config): string {
   for (const setting of describeSettings()) {
     const [first = '', second] = setting.path.split('.');
     const value = valueAt(config, setting.path);
-    const shown = setting.path.endsWith('secret') && value !== null ? '(set, not printed)' : value;
+    const shown = /(secret|password)$/.test(setting.path) && value !== null ? '(set, not printed)' : value;
     if (second !== undefined && first !== section) lines.push('', `${first}:`);
     section = first;
     const indent = second === undefined ? '' : '  ';

@@ -42,7 +42,8 @@ function readFile(path: string | undefined): Record<string, unknown> {
 /** The only settings taken from the environment are secrets, which do not belong on a command line. */
 function fromEnvironment(environment: Record<string, string | undefined>): Record<string, unknown> {
   const secret = environment.SIPREEL_DRACHTIO_SECRET;
-  return secret ? { drachtio: { secret } } : {};
+  const password = environment.SIPREEL_FREESWITCH_PASSWORD;
+  return { ...(secret ? { drachtio: { secret } } : {}), ...(password ? { freeswitch: { password } } : {}) };
 }
 
 function merge(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {

@@ -71,6 +71,18 @@ const oreka = z.strictObject({
     ),
 });
 
+const freeswitch = z.strictObject({
+  eventSocket: hostPort
+    .default('127.0.0.1:8021')
+    .describe("FreeSWITCH's event socket, for `sipreel freeswitch`. The recorder itself never connects to it."),
+  password: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Its password; better given as SIPREEL_FREESWITCH_PASSWORD in the environment.'),
+});
+
 const rtp = z.strictObject({
   mediaAddress: ipAddress
     .nullable()
@@ -106,6 +118,11 @@ const drachtio = z.strictObject({
     .nullable()
     .default(null)
     .describe('Its secret; better given as SIPREEL_DRACHTIO_SECRET in the environment.'),
+  patienceSeconds: seconds(3_600)
+    .default(30)
+    .describe(
+      'Seconds that a start waits for it to become reachable. A connection that is lost later is remade for ever.',
+    ),
 });
 
 const limits = z.strictObject({
@@ -173,6 +190,7 @@ export const configSchema = z
     data: z.string().min(1).default('./data').describe('Directory of everything that is stored.'),
     sip: sip.prefault({}),
     oreka: oreka.prefault({}),
+    freeswitch: freeswitch.prefault({}),
     rtp: rtp.prefault({}),
     drachtio: drachtio.prefault({}),
     limits: limits.prefault({}),

@@ -4,6 +4,7 @@
 export const ERROR_CATALOGUE = {
   NO_USABLE_AUDIO: 'The offer has no audio stream that can be recorded.',
   NO_PORTS: 'No free RTP port pair is left: widen the RTP port range or lower the number of calls.',
+  PORT_UNAVAILABLE: 'The port that the client chose for its media cannot be had.',
   TOO_MANY_RECORDINGS: 'The limit of simultaneous recordings is reached.',
   DRAINING: 'The recorder is shutting down and takes no new recordings.',
   CAPTURE_FAILED: 'The capture worker failed: see the log for its error.',

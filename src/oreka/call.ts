@@ -190,7 +190,7 @@ export class Call {
     stream.state = 'unavailable';
     this.#warnings.push(noPort(stream, error));
     // A recorder that takes no recordings binds no ports either.
-    if (isRecorderError(error, 'NO_PORTS')) this.#environment.onPortUnavailable(this.callId, stream, error);
+    if (isRecorderError(error, 'PORT_UNAVAILABLE')) this.#environment.onPortUnavailable(this.callId, stream, error);
     else this.#refusal ??= error;
     this.#tell();
   }

@@ -49,7 +49,7 @@ export interface CaptureStreamSpec {
 
 /** One recording's sockets and journal. All its streams live in the same worker. */
 export interface CaptureSession {
-  /** Binds an even RTP port and the odd RTCP port above it, or takes over the announced port, before it resolves. Rejects with NO_PORTS. */
+  /** Binds an even RTP port and the odd RTCP port above it, or takes over the announced port, before it resolves. Rejects with NO_PORTS or PORT_UNAVAILABLE. */
   addStream(stream: CaptureStreamSpec): Promise<StreamAddress>;
   /** Changes formats and direction. Media that arrives while not receiving is dropped and counted. */
   updateStream(streamId: string, change: { formats?: MediaFormat[]; receiving?: boolean }): void;

@@ -36,7 +36,7 @@ export interface AnnouncedAddress {
 /** An announced port that is being bound, or is. Held until a stream takes it over or it is released. */
 export interface AnnouncedPort {
   readonly address: AnnouncedAddress;
-  /** Settles when the port is bound; rejects with NO_PORTS if it cannot be had. Handled or not, it never crashes the process. */
+  /** Settles when the port is bound; rejects with PORT_UNAVAILABLE if it cannot be had. Handled or not, it never crashes the process. */
   readonly bound: Promise<void>;
   /** For a port that no stream took over. Idempotent; harmless after a stream has it. */
   release(): void;

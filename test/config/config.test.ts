@@ -97,7 +97,7 @@ describe('configuration', () => {
       overrides: { data: '/from/command-line' },
     });
     expect(config.data).toBe('/from/command-line');
-    expect(config.drachtio).toEqual({ address: '10.0.0.1:9022', secret: 'from-environment' });
+    expect(config.drachtio).toMatchObject({ address: '10.0.0.1:9022', secret: 'from-environment' });
     expect(config.limits.recordings).toBe(7);
   });
 

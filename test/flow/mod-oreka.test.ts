@@ -5,8 +5,15 @@ import type { ListedRecording } from '../../src/archive/list.ts';
 import { runCampaign } from '../../src/client/campaign.ts';
 import { parseHostPort } from '../../src/config/addresses.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { RecordingDocument } from '../../src/recording/document.ts';
 import { ULAW_TO_LINEAR } from '../../src/render/codecs/g711.ts';
-import { type OrekaCapture, type OrekaReplayPlan, replayOrekaCall, type SentPacket } from '../peers/oreka-replayer.ts';
+import {
+  type OrekaCapture,
+  type OrekaReplay,
+  type OrekaReplayPlan,
+  replayOrekaCall,
+  type SentPacket,
+} from '../peers/oreka-replayer.ts';
 import { readWav, silentBetween, toneLevel, toneOnset } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
@@ -55,6 +62,15 @@ function expectEachPacketInPlace(samples: Int16Array, hz: number, sent: SentPack
   }
 }
 
+/** FreeSWITCH sends 4 ms after it has named the port. On a busy test machine a port may be bound a packet too late; nothing is missing later. */
+function expectWhole({ streams }: RecordingDocument, { sent }: OrekaReplay): void {
+  for (const [index, packets] of [sent.rx, sent.tx].entries()) {
+    expect(streams[index]!.lost).toBe(0);
+    expect(streams[index]!.packets).toBeGreaterThanOrEqual(packets.length - 2);
+    expect(streams[index]!.packets).toBeLessThanOrEqual(packets.length);
+  }
+}
+
 describe.concurrent('one captured call', { timeout: 45_000 }, () => {
   test('normal: the caller left at 440 Hz, the callee right at 880 Hz, from FreeSWITCH and by name', async () => {
     const { data, played, server } = await replay('normal');
@@ -70,11 +86,12 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
         vendor: { 'freeswitch-address': '127.0.0.40', 'freeswitch-pid': '17277' },
       },
       streams: [
-        { label: 'RX', channel: 0, packets: played.sent.rx.length, lost: 0, late: 0, drops: {} },
-        { label: 'TX', channel: 1, packets: played.sent.tx.length, lost: 0, late: 0, drops: {} },
+        { label: 'RX', channel: 0, late: 0, drops: {} },
+        { label: 'TX', channel: 1, late: 0, drops: {} },
       ],
       warnings: [],
     });
+    expectWhole(document, played);
     expect(document.participants.map(({ name, role, channel }) => ({ name, role, channel }))).toEqual([
       { name: 'Alice', role: 'caller', channel: 0 },
       { name: null, role: 'callee', channel: 1 },
@@ -169,7 +186,7 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
   test('texts that are lost or come twice: one truthful recording each', async () => {
     const noTx = await replay('normal', { lose: ['INVITE TX', 'BYE TX'], repeat: ['INVITE RX', 'BYE RX'] });
     const [recording] = await filedRecordings(noTx.data, 1, 25_000);
-    expect(recording!.document.streams).toMatchObject([{ label: 'RX', packets: noTx.played.sent.rx.length }]);
+    expect(recording!.document.streams).toMatchObject([{ label: 'RX', lost: 0 }]);
     expect(recording!.document.warnings).toMatchObject([{ code: 'one-stream-only' }]);
     expect(level(audio(recording!).channels[0]!, 440, 200, 5_500)).toBeGreaterThan(AUDIBLE_DB);
   });
@@ -189,10 +206,8 @@ test('two PBXs announce the same ports at the same moment: two clean recordings'
   for (const [index, call] of calls.entries()) {
     const recording = recordings.find(({ document }) => document.call.sipCallId === call.callId)!;
     expect(recording.document.call.vendor['freeswitch-address']).toBe(hosts[index]);
-    expect(recording.document.streams).toMatchObject([
-      { packets: call.sent.rx.length, lost: 0, drops: {} },
-      { packets: call.sent.tx.length, lost: 0, drops: {} },
-    ]);
+    expectWhole(recording.document, call);
+    expect(recording.document.streams).toMatchObject([{ drops: {} }, { drops: {} }]);
     for (const stream of recording.document.streams) {
       expect(stream.sources).toHaveLength(1);
       expect(stream.sources[0]).toMatch(`${hosts[index]}:`);
@@ -234,12 +249,7 @@ test('50 SIPREC and 50 mod_oreka calls at once in one process: all whole', { tim
     const { document } = recording;
     const call = calls.find(({ callId }) => callId === document.call.sipCallId);
     expect(document).toMatchObject({ state: 'finished', endReason: 'ended', warnings: [] });
-    for (const [index, sent] of call ? [call.sent.rx, call.sent.tx].entries() : []) {
-      // FreeSWITCH sends 4 ms after it has named the port. On a busy test machine a port may be bound a packet too late.
-      const { packets, lost } = document.streams[index]!;
-      expect(lost).toBe(0);
-      expect(packets).toBeGreaterThanOrEqual(sent.length - 2);
-    }
+    if (call) expectWhole(document, call);
     const { channels } = audio(recording);
     expect(level(channels[0]!, 440, 200, 5_000)).toBeGreaterThan(AUDIBLE_DB);
     expect(level(channels[1]!, 880, 200, 5_000)).toBeGreaterThan(AUDIBLE_DB);

@@ -509,11 +509,11 @@ describe('what the recorder refuses', () => {
 describe('a port that cannot be had', () => {
   const warning = (side: string, port: number) => ({
     code: 'port-unavailable',
-    message: `The ${side} stream is missing: FreeSWITCH sent it to 127.0.0.1:${port}, which could not be opened here. No free RTP port pair is left: widen the RTP port range or lower the number of calls. port ${port}`,
+    message: `The ${side} stream is missing: FreeSWITCH sent it to 127.0.0.1:${port}, which could not be opened here. The port that the client chose for its media cannot be had. port ${port}`,
   });
 
   test('of RX: the recording begins with TX', async () => {
-    recorder.unavailable.set(18_756, 'NO_PORTS');
+    recorder.unavailable.set(18_756, 'PORT_UNAVAILABLE');
     INVITE('RX');
     INVITE('TX');
     await settle();
@@ -530,7 +530,7 @@ describe('a port that cannot be had', () => {
   });
 
   test('of RX, and TX comes later', async () => {
-    recorder.unavailable.set(18_756, 'NO_PORTS');
+    recorder.unavailable.set(18_756, 'PORT_UNAVAILABLE');
     INVITE('RX');
     await pass(5_000);
     expect([recorder.recordings, calls.size]).toEqual([[], 1]);
@@ -540,7 +540,7 @@ describe('a port that cannot be had', () => {
   });
 
   test('of TX: the recording goes on with RX', async () => {
-    recorder.unavailable.set(21_210, 'NO_PORTS');
+    recorder.unavailable.set(21_210, 'PORT_UNAVAILABLE');
     INVITE('RX');
     await settle();
     INVITE('TX');
@@ -550,7 +550,7 @@ describe('a port that cannot be had', () => {
   });
 
   test('of both: nothing is recorded, nothing is kept', async () => {
-    recorder.unavailable.set(18_756, 'NO_PORTS').set(21_210, 'NO_PORTS');
+    recorder.unavailable.set(18_756, 'PORT_UNAVAILABLE').set(21_210, 'PORT_UNAVAILABLE');
     INVITE('RX');
     INVITE('TX');
     await pass(GRACE_MS);
@@ -558,7 +558,7 @@ describe('a port that cannot be had', () => {
   });
 
   test('of RX, and of TX some time later', async () => {
-    recorder.unavailable.set(18_756, 'NO_PORTS').set(21_210, 'NO_PORTS');
+    recorder.unavailable.set(18_756, 'PORT_UNAVAILABLE').set(21_210, 'PORT_UNAVAILABLE');
     INVITE('RX');
     await pass(5_000);
     INVITE('TX');
@@ -569,7 +569,7 @@ describe('a port that cannot be had', () => {
   });
 
   test('of both, and BYE comes', async () => {
-    recorder.unavailable.set(18_756, 'NO_PORTS').set(21_210, 'NO_PORTS');
+    recorder.unavailable.set(18_756, 'PORT_UNAVAILABLE').set(21_210, 'PORT_UNAVAILABLE');
     INVITE('RX');
     INVITE('TX');
     await settle();
@@ -582,7 +582,7 @@ describe('a port that cannot be had', () => {
   test('although it was bound (the capture core lost it)', async () => {
     INVITE('RX');
     await settle();
-    recorder.recording.failUpdate = 'NO_PORTS';
+    recorder.recording.failUpdate = 'PORT_UNAVAILABLE';
     INVITE('TX');
     await settle();
     expect([recorder.recording.streams, codes(recorder.recording)]).toEqual([['rx'], ['port-unavailable']]);

@@ -61,9 +61,9 @@ export class FakeRecording implements ActiveRecording {
     const fail = this.failUpdate;
     this.failUpdate = null;
     if (change.streams) this.#streams = await had(change.streams);
-    if (fail === 'NO_PORTS') this.#streams = this.#streams.slice(0, -1);
+    if (fail === 'PORT_UNAVAILABLE') this.#streams = this.#streams.slice(0, -1);
     if (fail) throw new RecorderError(fail);
-    if (change.streams && this.#streams.length < change.streams.length) throw new RecorderError('NO_PORTS');
+    if (change.streams && this.#streams.length < change.streams.length) throw new RecorderError('PORT_UNAVAILABLE');
   }
 
   journalSip(record: SipRecord): void {
@@ -130,7 +130,7 @@ export class FakeRecorder implements OrekaRecorder {
     await this.startGate;
     if (this.failStart instanceof Error) throw this.failStart;
     if (this.failStart) throw new RecorderError(this.failStart);
-    if ((await had(request.streams)).length < request.streams.length) throw new RecorderError('NO_PORTS');
+    if ((await had(request.streams)).length < request.streams.length) throw new RecorderError('PORT_UNAVAILABLE');
     const recording = new FakeRecording(`recording-${this.recordings.length + 1}`, request);
     this.recordings.push(recording);
     return recording;

@@ -62,7 +62,7 @@ function valuesOf(altNames: readonly string[], type: string): string[] {
 
 /** Node quotes a value that could be taken for several, as a JSON string. */
 function splitAltNames(text: string): string[] {
-  return [...text.matchAll(/([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g)].map(([, type, value]) => {
+  return [...text.matchAll(/([A-Za-z ]{1,32}):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g)].map(([, type, value]) => {
     return `${type}:${value!.startsWith('"') ? unquote(value!) : value}`;
   });
 }
