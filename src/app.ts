@@ -24,7 +24,7 @@ import { Finisher } from './recording/finisher.ts';
 import { LiveRecorder } from './recording/recorder.ts';
 import { recoverSessions } from './recording/recover.ts';
 import { createRenderer } from './render/renderer.ts';
-import { createSipServer } from './sip-server/index.ts';
+import { createSipServer, type SipListener } from './sip-server/index.ts';
 import { createSiprecDoor } from './siprec/door.ts';
 
 export interface App {
@@ -190,14 +190,29 @@ async function startSignalling(config: Config, log: Log, closers: (() => Promise
     const addresses = connection.sipAddresses.map((address) => address.replace('/', ':'));
     return { connection, sipAddresses: addresses };
   }
-  return startEmbedded(config.sip.listen, log, closers);
+  return startEmbedded(sipListeners(config), log, closers);
+}
+
+function sipListeners({ sip, tls }: Config): SipListener[] {
+  return sip.listen.map((text) => {
+    const { transport, host, port } = parseSipListener(text)!;
+    if (transport !== 'tls') return { transport, host, port };
+    // The schema has made sure of both files for a tls listener.
+    const { certificateFile, keyFile, authoritiesFile, ...others } = tls;
+    const files = { certificateFile: certificateFile!, keyFile: keyFile! };
+    return { transport, host, port, tls: { ...files, ...(authoritiesFile && { authoritiesFile }), ...others } };
+  });
 }
 
 /** An embedded SIP server with a drachtio connection to it, over loopback with a secret that nobody else knows. */
-export async function startEmbedded(listen: string[], log: Log, closers: (() => Promise<void>)[]): Promise<Signalling> {
+export async function startEmbedded(
+  listeners: SipListener[],
+  log: Log,
+  closers: (() => Promise<void>)[],
+): Promise<Signalling> {
   const secret = randomBytes(24).toString('base64url');
   const server = createSipServer({
-    listeners: listen.map((text) => parseSipListener(text)!),
+    listeners,
     admin: { host: '127.0.0.1', port: 0, secret },
     log,
   });

@@ -149,7 +149,7 @@ function checkMediaAddress(config: Config): Finding {
 function bindProblem({ transport, host, port }: SipListener): Promise<string | null> {
   return new Promise((resolveProblem) => {
     const failed = (error: NodeJS.ErrnoException) => resolveProblem(error.code ?? error.message);
-    if (transport === 'tcp') {
+    if (transport !== 'udp') {
       const server = createServer();
       server.once('error', failed);
       server.listen({ host, port, exclusive: true }, () => server.close(() => resolveProblem(null)));

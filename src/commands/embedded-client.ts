@@ -2,7 +2,6 @@
 import { startEmbedded } from '../app.ts';
 import { createRecordingClient, type RecordingClient } from '../client/recording-client.ts';
 import type { ClientSrf } from '../client/srf.ts';
-import { formatHostPort } from '../config/addresses.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 
@@ -17,9 +16,9 @@ export async function startEmbeddedClient(localHost: string, log: Log): Promise<
   const close = async () => {
     for (const part of closers.splice(0).toReversed()) await part();
   };
-  const anyPort = formatHostPort({ host: localHost, port: 0 });
   try {
-    const { connection } = await startEmbedded([`udp:${anyPort}`, `tcp:${anyPort}`], log, closers);
+    const listeners = (['udp', 'tcp'] as const).map((transport) => ({ transport, host: localHost, port: 0 }));
+    const { connection } = await startEmbedded(listeners, log, closers);
     // The client states the shape it needs of an Srf; the package's own types are looser.
     const srf = connection.srf as unknown as ClientSrf;
     return { client: createRecordingClient({ srf, localHost, clock: systemClock, log }), close };

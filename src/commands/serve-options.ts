@@ -17,7 +17,7 @@ export const CONFIG_OPTIONS = {
 
 export const CONFIG_OPTIONS_USAGE = `  --config FILE            YAML configuration; options below override it
   --data DIR               where everything is stored (./data)
-  --sip udp:HOST:PORT      listen there; may be repeated (udp and tcp on 0.0.0.0:5060)
+  --sip udp:HOST:PORT      listen there, also tcp: and tls:; may be repeated (udp and tcp on 0.0.0.0:5060)
   --oreka HOST:PORT        hear mod_oreka there; may be repeated (0.0.0.0:15060); "off" for not at all
   --media-address IP       address in our SDP answers (the one that faces the client)
   --rtp-ports A-B          port range for RTP and RTCP (40000-64999)

@@ -7,7 +7,7 @@ export interface HostPort {
 }
 
 export interface SipListener extends HostPort {
-  transport: 'udp' | 'tcp';
+  transport: 'udp' | 'tcp' | 'tls';
 }
 
 export interface PortRange {
@@ -35,12 +35,12 @@ export function parseOrekaListener(text: string): HostPort | null {
   return address && isIP(address.host) !== 0 ? address : null;
 }
 
-/** `udp:HOST:PORT` or `tcp:HOST:PORT`; the host has to be an IP address, because it is bound. */
+/** `udp:HOST:PORT`, `tcp:HOST:PORT` or `tls:HOST:PORT`; the host has to be an IP address, because it is bound. */
 export function parseSipListener(text: string): SipListener | null {
-  const match = /^(udp|tcp):(.+)$/i.exec(text);
+  const match = /^(udp|tcp|tls):(.+)$/i.exec(text);
   const address = match && parseHostPort(match[2] ?? '');
   if (!match || !address || isIP(address.host) === 0) return null;
-  return { transport: (match[1] ?? '').toLowerCase() as 'udp' | 'tcp', ...address };
+  return { transport: (match[1] ?? '').toLowerCase() as SipListener['transport'], ...address };
 }
 
 /** `A-B`, inclusive. Null unless 1 ≤ A ≤ B ≤ 65535. */

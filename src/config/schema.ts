@@ -10,7 +10,10 @@ const hostPort = z.string().refine((text) => parseHostPort(text) !== null, 'must
 const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'must be an IP address');
 const sipListener = z
   .string()
-  .refine((text) => parseSipListener(text) !== null, 'must be udp:ADDRESS:PORT or tcp:ADDRESS:PORT with an IP address');
+  .refine(
+    (text) => parseSipListener(text) !== null,
+    'must be udp:ADDRESS:PORT, tcp:ADDRESS:PORT or tls:ADDRESS:PORT with an IP address',
+  );
 const portRange = z.string().refine((text) => {
   const range = parsePortRange(text);
   return range !== null && range.last - range.first >= 3;
@@ -22,6 +25,22 @@ const nameTemplate = z.string().refine((text) => text.length > 0 && unknownNameF
   },
 });
 
+const file = z.string().min(1).nullable().default(null);
+const tls = z.strictObject({
+  certificateFile: file.describe(
+    'PEM file with the certificate for tls listeners, then its intermediates. Read again when it changes.',
+  ),
+  keyFile: file.describe('PEM file with its private key, not encrypted.'),
+  authoritiesFile: file.describe(
+    "PEM file with the authorities that peers' certificates must come from. Null: the system's, for servers only.",
+  ),
+  clientCertificates: z
+    .enum(['none', 'request', 'require'])
+    .default('none')
+    .describe('Whether clients must show a certificate from authoritiesFile.'),
+  minimumVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest TLS version that is taken.'),
+});
+
 const sip = z.strictObject({
   listen: z
     .array(sipListener)
@@ -29,7 +48,7 @@ const sip = z.strictObject({
     .max(64)
     .default(['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'])
     .describe(
-      'Addresses on which SIP is taken; keep UDP and TCP on the same port. Not used with an external drachtio server.',
+      'Addresses on which SIP is taken (udp:, tcp:, tls:); keep UDP and TCP on the same port. Not used with an external drachtio server.',
     ),
   answerDelayMs: z
     .number()
@@ -189,6 +208,7 @@ export const configSchema = z
   .strictObject({
     data: z.string().min(1).default('./data').describe('Directory of everything that is stored.'),
     sip: sip.prefault({}),
+    tls: tls.prefault({}),
     oreka: oreka.prefault({}),
     freeswitch: freeswitch.prefault({}),
     rtp: rtp.prefault({}),
@@ -207,6 +227,14 @@ export const configSchema = z
       if (config.drachtio.address === null && address?.transport === 'udp' && range && inside(address.port, range)) {
         refuse(['rtp', 'ports'], `contains the SIP port ${address.port} of ${listener}`);
       }
+    }
+    const { tls } = config;
+    if (config.sip.listen.some((listener) => parseSipListener(listener)?.transport === 'tls')) {
+      if (tls.certificateFile === null) refuse(['tls', 'certificateFile'], 'is needed for a tls listener');
+      if (tls.keyFile === null) refuse(['tls', 'keyFile'], 'is needed for a tls listener');
+    }
+    if (tls.clientCertificates !== 'none' && tls.authoritiesFile === null) {
+      refuse(['tls', 'authoritiesFile'], 'is needed to check client certificates');
     }
     for (const listener of config.oreka.listen) {
       const address = parseOrekaListener(listener);

@@ -14,11 +14,12 @@ import { listenError } from './listen-error.ts';
 import { ServerAddresses } from './server-addresses.ts';
 import { TransactionLayer, type TransactionLimits } from './transaction/layer.ts';
 import type { Timing } from './transaction/timing.ts';
+import type { TransportName } from './transport/flow.ts';
 import { TransportLayer } from './transport/layer.ts';
 import type { TransportLimits } from './transport/limits.ts';
+import { type TlsSettings, TlsSetupError } from './transport/tls-settings.ts';
 
-export interface SipListener {
-  transport: 'udp' | 'tcp';
+interface ListenAddress {
   /** An address of this machine, or 0.0.0.0 or ::. */
   host: string;
   /** 0: any free one. */
@@ -26,6 +27,9 @@ export interface SipListener {
   /** `host` or `host:port` that peers reach this listener at, when that is another (NAT). Goes into Contact. */
   advertise?: string;
 }
+
+export type SipListener = ListenAddress & ({ transport: 'udp' | 'tcp' } | { transport: 'tls'; tls: TlsSettings });
+export type { TlsSettings };
 
 export interface SipServerOptions {
   listeners: readonly SipListener[];
@@ -51,7 +55,7 @@ const DEFAULT_MAX_DIALOGS = 100_000;
 
 /** Where something listens, with the real port. */
 export interface ListeningPoint {
-  transport: 'udp' | 'tcp';
+  transport: TransportName;
   host: string;
   port: number;
 }
@@ -136,7 +140,7 @@ export function createSipServer(options: SipServerOptions): SipServer {
         clock,
         log,
         userAgent,
-        defaultTransport: options.listeners.some(({ transport }) => transport === 'udp') ? 'udp' : 'tcp',
+        defaultTransport: defaultTransport(options.listeners),
         isOwnAddress: (host, port) => transports.isOwnAddress(host, port),
         write,
       }),
@@ -156,7 +160,9 @@ export function createSipServer(options: SipServerOptions): SipServer {
     close,
     async start() {
       try {
-        await transports.start().catch((error) => Promise.reject(listenError('SIP address', error)));
+        await transports
+          .start()
+          .catch((error) => Promise.reject(error instanceof TlsSetupError ? error : listenError('SIP address', error)));
         await admin.start().catch((error) => Promise.reject(listenError('admin address', error)));
       } catch (error) {
         await close();
@@ -176,4 +182,10 @@ export function createSipServer(options: SipServerOptions): SipServer {
       timers: clock.pendingTimers,
     }),
   };
+}
+
+/** Of URIs that name none: what we listen on ourselves. */
+function defaultTransport(listeners: readonly SipListener[]): TransportName {
+  const preferred: TransportName[] = ['udp', 'tcp', 'tls'];
+  return preferred.find((name) => listeners.some(({ transport }) => transport === name)) ?? 'udp';
 }

@@ -8,14 +8,14 @@ import type { Flow, Target, TransportName } from './transport/flow.ts';
 import type { TransportLayer } from './transport/layer.ts';
 
 export interface Advertiser {
-  transport: 'udp' | 'tcp';
+  transport: TransportName;
   host: string;
   port: number;
   advertise?: string;
 }
 
 interface Point {
-  transport: 'udp' | 'tcp';
+  transport: TransportName;
   host: string;
   port: number;
   advertised: { host: string; port: number | null } | null;
@@ -58,7 +58,7 @@ export class ServerAddresses implements Addresses {
   }
 
   /** What is bound. */
-  points(): { transport: 'udp' | 'tcp'; host: string; port: number }[] {
+  points(): { transport: TransportName; host: string; port: number }[] {
     return this.#points().map(({ transport, host, port }) => ({ transport, host, port }));
   }
 
@@ -77,10 +77,13 @@ export class ServerAddresses implements Addresses {
   #points(): Point[] {
     return this.#transports.listeningPoints.map(({ transport, host, port }) => {
       const listener = this.#listeners.find(
-        (each) => each.transport === transport && each.host === host && (each.port === port || each.port === 0),
+        (each) =>
+          each.transport === transport &&
+          canonicalHost(each.host) === canonicalHost(host) &&
+          (each.port === port || each.port === 0),
       );
       const advertised = listener?.advertise === undefined ? null : parseHostPort(listener.advertise);
-      return { transport: transport === 'tcp' ? 'tcp' : 'udp', host, port, advertised };
+      return { transport, host, port, advertised };
     });
   }
 }

@@ -70,7 +70,7 @@ describe('configuration', () => {
     });
     expect(told).toEqual([
       'data: Too small: expected string to have >=1 characters',
-      'sip.listen.0: must be udp:ADDRESS:PORT or tcp:ADDRESS:PORT with an IP address',
+      'sip.listen.0: must be udp:ADDRESS:PORT, tcp:ADDRESS:PORT or tls:ADDRESS:PORT with an IP address',
       'sip.answerDelay: unknown setting',
       'rtp.ports: must be FIRST-LAST with at least four ports between 1 and 65535',
       'rtp.restSeconds: Too small: expected number to be >=0',

@@ -106,7 +106,7 @@ describe('notify-on-recording.ts', () => {
       await temporaryDirectory(),
     );
     expect(await recorder.ends()).toBe(1);
-    expect(recorder.output()).toContain('sip.listen.0: must be udp:ADDRESS:PORT or tcp:ADDRESS:PORT');
+    expect(recorder.output()).toContain('sip.listen.0: must be udp:ADDRESS:PORT, tcp:ADDRESS:PORT or tls:ADDRESS:PORT');
   });
 });
 

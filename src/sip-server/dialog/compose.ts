@@ -1,7 +1,7 @@
 // Putting together what goes out: the headers that are the server's, then the app's (RFC 3261 §8.1.1, §8.2.6, §12.1.1).
 import { addToTag, copyRecordRoute, createResponse } from '../message/build.ts';
 import type { Header, SipMessage } from '../message/message.ts';
-import { uriOf } from './contact.ts';
+import { schemeFor, uriOf } from './contact.ts';
 import type { Answer, Content, LocalAddress } from './owner.ts';
 
 /** Answers that create a dialog or tell the peer our target carry a Contact. */
@@ -34,7 +34,12 @@ export function composeAnswer(
   if (request.toTag === null && answer.statusCode > 100 && answer.statusCode < 300) copyRecordRoute(request, response);
   const headers = answer.headers(local);
   if (needsContact(request, answer.statusCode))
-    addUnlessGiven(response, headers, 'Contact', `<${uriOf(local, local.transport)}>`);
+    addUnlessGiven(
+      response,
+      headers,
+      'Contact',
+      `<${uriOf(local, local.transport, schemeFor(request, 'Record-Route', 'Contact'))}>`,
+    );
   addContent(response, headers, answer.body);
   if (userAgent !== null) addUnlessGiven(response, headers, 'Server', userAgent);
   return response;
@@ -49,7 +54,7 @@ export function completeRequest(
 ): void {
   const headers = content.headers(local);
   if (['INVITE', 'SUBSCRIBE', 'REFER', 'UPDATE', 'NOTIFY'].includes(request.method)) {
-    addUnlessGiven(request, headers, 'Contact', `<${uriOf(local, local.transport)}>`);
+    addUnlessGiven(request, headers, 'Contact', `<${uriOf(local, local.transport, schemeFor(request, 'Route'))}>`);
   }
   addContent(request, headers, content.body);
   if (userAgent !== null) addUnlessGiven(request, headers, 'User-Agent', userAgent);

@@ -18,8 +18,15 @@ export function targetOf(message: SipMessage): string | null {
   return null;
 }
 
-/** The URI of whoever is at that address. */
-export function uriOf(address: Address, transport: TransportName): string {
-  const parameter = transport === 'udp' ? '' : `;transport=${transport}`;
-  return `sip:${bracketed(address.host)}:${address.port}${parameter}`;
+/** The URI of whoever is at that address. A `sips` URI needs no transport: it is TLS (RFC 5630 §3.1.3). */
+export function uriOf(address: Address, transport: TransportName, scheme: 'sip' | 'sips' = 'sip'): string {
+  const parameter = transport === 'udp' || scheme === 'sips' ? '' : `;transport=${transport}`;
+  return `${scheme}:${bracketed(address.host)}:${address.port}${parameter}`;
+}
+
+/** `sips` where the request URI or the first of the named headers has it: our Contact must then be one too (RFC 3261 §8.1.1.8, §12.1.1). */
+export function schemeFor(request: SipMessage, ...names: string[]): 'sip' | 'sips' {
+  const first = names.map((name) => request.listValues(name)[0]).find((value) => value !== undefined);
+  const uris = [request.requestUri, parseNameAddr(first ?? '')?.uri ?? ''];
+  return uris.some((uri) => parseSipUri(uri)?.scheme === 'sips') ? 'sips' : 'sip';
 }

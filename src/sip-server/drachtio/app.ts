@@ -12,7 +12,7 @@ import {
 } from '../dialog/owner.ts';
 import { targetForUri } from '../dialog/target.ts';
 import type { SipMessage } from '../message/message.ts';
-import type { Flow, Target } from '../transport/flow.ts';
+import type { Flow, Target, TransportName } from '../transport/flow.ts';
 import { answerContent, requestContent } from './app-headers.ts';
 import { type AppMessage, appHeader } from './app-message.ts';
 import type { Command } from './command.ts';
@@ -28,7 +28,7 @@ export interface AppOptions {
   log: Log;
   userAgent: string | null;
   /** The transport for a URI that names none. */
-  defaultTransport: 'udp' | 'tcp';
+  defaultTransport: TransportName;
   isOwnAddress(host: string, port: number): boolean;
   write(frame: Buffer): void;
 }

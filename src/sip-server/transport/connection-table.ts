@@ -68,8 +68,8 @@ export class ConnectionTable {
 
   /**
    * The open connection with that remote address, whoever opened it, else a new one. For a name over TLS only one whose
-   * certificate is for it (RFC 5923 §5.2 has the same reason). Calls at the same time share one attempt. Rejects with a
-   * TransportError or the system's error.
+   * certificate is for it, as RFC 5923 wants of aliases; an address without a name means whoever is there. Calls at the
+   * same time share one attempt. Rejects with a TransportError or the system's error.
    */
   flowTo(route: Route): Promise<Flow> {
     const key = keyOf(route.transport, route.remote, route.peerName);

@@ -12,6 +12,7 @@ import { type ConnectionOptions, connect, createServer, type TLSSocket, type Tls
 import { fileURLToPath } from 'node:url';
 import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 import type { Log } from '../../../src/lib/log.ts';
+import type { ListenerSpec } from '../../../src/sip-server/transport/bind.ts';
 import { TransportLayer } from '../../../src/sip-server/transport/layer.ts';
 import type { TransportLimits } from '../../../src/sip-server/transport/limits.ts';
 import type { TlsSettings } from '../../../src/sip-server/transport/tls-settings.ts';
@@ -60,21 +61,22 @@ export interface TlsLayer {
 }
 
 export interface TlsLayerOptions {
-  listeners?: number;
   host?: string;
+  port?: number;
+  /** Further listeners. */
+  beside?: ListenerSpec[];
   tls?: Partial<TlsSettings>;
   limits?: Partial<TransportLimits>;
   clock?: Clock;
 }
 
-/** A transport layer with TLS listeners, one unless more are asked for; it has to be closed. */
+/** A transport layer whose first listener is TLS; it has to be closed. */
 export async function startTls(options: TlsLayerOptions = {}): Promise<TlsLayer> {
   const received: Received[] = [];
   const log: LogLine[] = [];
-  const { host = '127.0.0.1', listeners = 1 } = options;
-  const listener = { transport: 'tls', host, port: 0, tls: { ...SETTINGS, ...options.tls } } as const;
+  const { host = '127.0.0.1', port = 0, beside = [] } = options;
   const layer = new TransportLayer({
-    listeners: Array(listeners).fill(listener),
+    listeners: [{ transport: 'tls', host, port, tls: { ...SETTINGS, ...options.tls } }, ...beside],
     limits: options.limits ?? {},
     log: keepingLog(log),
     clock: options.clock ?? systemClock,

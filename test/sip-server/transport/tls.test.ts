@@ -10,6 +10,7 @@ import {
   openSockets,
   plainPeer,
   plainServer,
+  SETTINGS,
   startTls,
   type TlsLayer,
   type TlsPeer,
@@ -262,6 +263,21 @@ describe('numbers', () => {
     });
   });
 
+  test('what is gone counts no more, accepted or opened', async () => {
+    const { layer, port } = await start({ limits: { connections: 2, connectionsPerSource: 2 } });
+    const server = await listen();
+    for (let i = 0; i < 4; i++) {
+      expect(await tryTls(port)).toBe('open');
+      const half = await plain(port);
+      half.socket.destroy();
+      await until(() => layer.connections === 0 && layer.counters.handshakesFailed === i + 1);
+      const flow = await layer.flowTo({ transport: 'tls', host: '127.0.0.1', port: server.port });
+      await until(() => server.accepted.length === i + 1);
+      server.accepted[i]!.socket.destroy();
+      await until(() => flow.closed && layer.connections === 0);
+    }
+  });
+
   test('a peer that does not read is cut off at the limit of the queue', async () => {
     const { layer, received, port } = await start({ limits: { writeQueueBytes: 1_000_000 } });
     const client = await peer(port);
@@ -389,6 +405,13 @@ describe('connecting', () => {
     await until(() => asking.received.length === 1);
     const target = { transport: 'tls', ...known.local, serverName: 'src.example' } as const;
     expect(await asking.layer.flowTo(target)).toBe(asking.received[0]!.flow);
+
+    // Its certificate says localhost, but nobody whom we trust has signed it.
+    const foreign = await peer(asking.port, identity('foreign'));
+    foreign.socket.write(requestBytes());
+    await until(() => asking.received.length === 2);
+    const pretended = asking.layer.flowTo({ transport: 'tls', ...foreign.local, host: 'localhost' });
+    await expect(pretended).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   test('a certificate for another address, or of a foreign authority, is refused', async () => {
@@ -453,8 +476,24 @@ describe('connecting', () => {
   });
 });
 
+test('port 0 for TCP and TLS of one host gives two ports', async () => {
+  const { layer } = await start({ beside: [{ transport: 'tcp', host: '127.0.0.1', port: 0 }] });
+  const [tls, tcp] = layer.listeningPoints;
+  expect([tls?.transport, tcp?.transport]).toEqual(['tls', 'tcp']);
+  expect(tls?.port).not.toBe(tcp?.port);
+});
+
+test('a taken port is an error that leaves nothing behind', async () => {
+  const clock = new ManualClock();
+  const { port } = await start();
+  await expect(startTls({ port, clock })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  expect(clock.pendingTimers).toBe(0);
+});
+
 test('of two TLS listeners the one that accepted is our address', async () => {
-  const { layer, received } = await start({ listeners: 2 });
+  const { layer, received } = await start({
+    beside: [{ transport: 'tls', host: '127.0.0.1', port: 0, tls: SETTINGS }],
+  });
   const { port } = layer.listeningPoints[1]!;
   const client = await peer(port);
   client.socket.write(requestBytes());
