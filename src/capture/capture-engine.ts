@@ -1,0 +1,214 @@
+// The capture engine: port pairs, workers and sessions put together behind the interface that the heart declares.
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { type Clock, type ClockAnchor, processAnchor, systemClock } from '../lib/clock.ts';
+import { closeOnce } from '../lib/close.ts';
+import { RecorderError } from '../lib/errors.ts';
+import { type Log, silentLog } from '../lib/log.ts';
+import type { CaptureEngine, CaptureEvents } from '../recording/engines.ts';
+import type { AnnouncedAddress, AnnouncedPort } from '../recording/media.ts';
+import { Announcements, isAnnouncement } from './announcements.ts';
+import { WorkerCaptureSession } from './capture-session.ts';
+import { type PoolWorker, WorkerPool } from './pool.ts';
+import { PortPool, type PortRange } from './ports.ts';
+import type { CaptureNews, WorkerSums } from './protocol.ts';
+
+const REST_MS = 5000;
+const TAKEOVER_MS = 2000;
+const FLUSH_MS = 200;
+const REPORT_INTERVAL_MS = 5000;
+const RECORDING_BUFFER_OCTETS = 8 << 20;
+const WORKER_BUFFER_OCTETS = 512 << 20;
+
+export interface CaptureOptions {
+  /** Where RTP and RTCP are received, e.g. `0.0.0.0`. */
+  bindAddress: string;
+  portRange: PortRange;
+  /** Our address as the journal shows it. Default: `bindAddress`. */
+  localHost?: string;
+  /** Threads. Default: one less than cores, between 1 and 4. */
+  workers?: number;
+  clock?: Clock;
+  /** The anchor that `clock` was made from; workers make theirs from it. */
+  anchor?: ClockAnchor;
+  log?: Log;
+  /** How long ports stay bound, and out of use, after their stream. Default 5000. */
+  restMs?: number;
+  /** How long the held source must be silent before another may take over unannounced. Default 2000. */
+  takeoverMs?: number;
+  /** Receiver reports (RFC 3550 §6.4.2). Default: every 5000 ms; false sends none. */
+  rtcpReports?: boolean | { intervalMs: number };
+  /** Canonical name in them (§6.5.1). Default: `sipreel@` and the host's name. */
+  cname?: string;
+  /** Octets that may wait for the disk, per recording and per worker. Default 8 MiB and 512 MiB. */
+  recordingBufferOctets?: number;
+  workerBufferOctets?: number;
+}
+
+export interface CaptureHealth {
+  workers: ({ id: number } & WorkerSums)[];
+  /** Worker deaths since the start. */
+  deaths: number;
+  ports: { pairs: number; used: number; resting: number };
+}
+
+export interface Capture extends CaptureEngine {
+  open(
+    recordingId: string,
+    journalPath: string,
+    events: CaptureEvents,
+    announced?: AnnouncedPort,
+  ): Promise<WorkerCaptureSession>;
+  /** Starts the workers; `open` does it too. */
+  start(): Promise<void>;
+  /** Ends the thread that has this recording, as a crash would: for tests and drills. */
+  killWorkerOf(recordingId: string): Promise<void>;
+  /** As of about a second ago. */
+  health(): CaptureHealth;
+  /** Seals what is open, closes all sockets without a rest and ends the workers. Idempotent. */
+  close(): Promise<void>;
+}
+
+export function createCapture(options: CaptureOptions): Capture {
+  return new PooledCapture(options);
+}
+
+class PooledCapture implements Capture {
+  readonly close: () => Promise<void>;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #ports: PortPool;
+  readonly #pool: WorkerPool;
+  readonly #announcements: Announcements;
+  readonly #sessions = new Map<string, WorkerCaptureSession>();
+
+  constructor(options: CaptureOptions) {
+    if (isIP(options.bindAddress) === 0)
+      throw new RecorderError('CONFIG_INVALID', `${options.bindAddress} is no IP address.`);
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+    const restMs = options.restMs ?? REST_MS;
+    this.#ports = new PortPool({ range: options.portRange, restMs, clock: this.#clock });
+    if (this.#ports.pairs === 0) throw new RecorderError('CONFIG_INVALID', 'The RTP port range holds no pair.');
+    this.#pool = new WorkerPool({
+      workers: options.workers,
+      clock: this.#clock,
+      log: this.#log,
+      settings: {
+        anchor: options.anchor ?? processAnchor,
+        bindAddress: options.bindAddress,
+        localHost: options.localHost ?? options.bindAddress,
+        restMs,
+        takeoverMs: options.takeoverMs ?? TAKEOVER_MS,
+        flushMs: FLUSH_MS,
+        recordingBufferOctets: options.recordingBufferOctets ?? RECORDING_BUFFER_OCTETS,
+        workerBufferOctets: options.workerBufferOctets ?? WORKER_BUFFER_OCTETS,
+        rtcp: reportSettings(options),
+      },
+      events: {
+        news: (worker, news) => this.#news(worker, news),
+        died: (worker, reason) => this.#died(worker, reason),
+      },
+    });
+    this.#announcements = new Announcements(this.#pool, this.#ports);
+    this.close = closeOnce(async () => {
+      await Promise.all(Array.from(this.#sessions.values(), (session) => session.seal()));
+      await this.#pool.close();
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#pool.start();
+    await this.#warmUp();
+  }
+
+  /** The first announced port of a process would take some milliseconds longer than its client waits. */
+  readonly #warmUp = closeOnce(async () => {
+    const rehearsal = this.#announcements.announce({ host: '127.0.0.1', port: 0, sourceHost: null });
+    await rehearsal.bound.catch(() => {});
+    rehearsal.release();
+  });
+
+  announce(address: AnnouncedAddress): AnnouncedPort {
+    return this.#announcements.announce(address);
+  }
+
+  async open(
+    recordingId: string,
+    journalPath: string,
+    events: CaptureEvents,
+    announced?: AnnouncedPort,
+  ): Promise<WorkerCaptureSession> {
+    if (this.#sessions.has(recordingId)) throw new RecorderError('CAPTURE_FAILED', 'The recording is open already.');
+    await this.start();
+    const worker = await (announced && isAnnouncement(announced) ? announced.worker : this.#pool.place());
+    worker.load++;
+    try {
+      await worker.channel.call('open', { recordingId, journalPath });
+    } catch (error) {
+      worker.load--;
+      throw error;
+    }
+    const session = new WorkerCaptureSession(recordingId, journalPath, events, worker, {
+      pool: this.#pool,
+      ports: this.#ports,
+      announcements: this.#announcements,
+      clock: this.#clock,
+      log: this.#log,
+      flushMs: FLUSH_MS,
+      onSealed: () => this.#sessions.delete(recordingId),
+    });
+    this.#sessions.set(recordingId, session);
+    return session;
+  }
+
+  health(): CaptureHealth {
+    return {
+      workers: this.#pool.workers.map(({ id, sums }) => ({ id, ...sums })),
+      deaths: this.#pool.deaths,
+      ports: { pairs: this.#ports.pairs, used: this.#ports.used, resting: this.#ports.resting },
+    };
+  }
+
+  async killWorkerOf(recordingId: string): Promise<void> {
+    const worker = this.#sessions.get(recordingId)?.worker;
+    if (worker) await this.#pool.kill(worker);
+  }
+
+  #news(worker: PoolWorker, news: CaptureNews): void {
+    switch (news.type) {
+      case 'ready':
+        break;
+      case 'activity':
+        worker.sums = news.sums;
+        news.recordingIds.forEach((recordingId, i) => {
+          const session = this.#sessions.get(recordingId);
+          if (session) session.lastPacketMs = Math.max(session.lastPacketMs ?? 0, news.lastPacketMs[i]!);
+        });
+        break;
+      case 'storageFailed':
+        this.#sessions.get(news.recordingId)?.storageFailed(news.reason);
+        break;
+      case 'rested':
+        for (const rtpPort of news.rtpPorts) {
+          worker.restingPorts.delete(rtpPort);
+          this.#ports.giveBack(rtpPort);
+        }
+        break;
+      default:
+        news satisfies never;
+    }
+  }
+
+  #died(worker: PoolWorker, reason: string): void {
+    for (const rtpPort of worker.restingPorts) this.#ports.release(rtpPort);
+    worker.restingPorts.clear();
+    for (const session of this.#sessions.values()) session.workerDied(worker, reason);
+  }
+}
+
+function reportSettings({ rtcpReports = true, cname }: CaptureOptions): { intervalMs: number; cname: string } | null {
+  if (rtcpReports === false) return null;
+  const intervalMs = rtcpReports === true ? REPORT_INTERVAL_MS : rtcpReports.intervalMs;
+  return { intervalMs, cname: cname ?? `sipreel@${hostname()}` };
+}

@@ -1,0 +1,271 @@
+// One recording as the heart sees it: knows what a worker was told, so that another one can go on when that worker dies.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../lib/clock.ts';
+import { closeOnce } from '../lib/close.ts';
+import { isRecorderError, RecorderError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { CaptureEvents, CaptureSession, CaptureStreamSpec } from '../recording/engines.ts';
+import type { AnnouncedPort, MediaFormat, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
+import { type Announcement, type Announcements, isAnnouncement } from './announcements.ts';
+import type { PoolWorker, WorkerPool } from './pool.ts';
+import type { PortPool } from './ports.ts';
+import type { CaptureNotice, StreamSettings } from './protocol.ts';
+
+/** Port pairs tried for one stream when other programs sit in our range. */
+const MAX_PAIRS_TRIED = 64;
+/** SIP messages and changes kept while no worker has the recording. */
+const MAX_BACKLOG = 1024;
+const REHOME_RETRY_MS = 250;
+const REBIND_RETRY_MS = 1000;
+/** Tries to go on in another worker after the recording has ended meanwhile. */
+const SEALED_REHOME_TRIES = 3;
+
+export interface SessionSurroundings {
+  pool: WorkerPool;
+  ports: PortPool;
+  announcements: Announcements;
+  clock: Clock;
+  log: Log;
+  /** What a dying worker may have held in memory. */
+  flushMs: number;
+  /** The session is over; its id is free again. */
+  onSealed: () => void;
+}
+
+/** A stream that is to have certain ports: those which its sender was told before a restart. */
+export interface AddressedStreamSpec extends CaptureStreamSpec {
+  address?: StreamAddress;
+}
+
+interface KnownStream {
+  spec: StreamSettings;
+  /** The port is the client's choice. */
+  announcement: Announcement | null;
+  address: StreamAddress;
+  removed: boolean;
+}
+
+/**
+ *            worker died                        opened elsewhere
+ *   placed ──────────────▶ homeless (re-homing) ──────────────▶ placed
+ *     └───────── seal ──────────▶ sealed ◀── seal ──┘
+ */
+export class WorkerCaptureSession implements CaptureSession {
+  readonly recordingId: string;
+  lastPacketMs: number | null = null;
+  readonly #journalPath: string;
+  readonly #events: CaptureEvents;
+  readonly #around: SessionSurroundings;
+  readonly #streams = new Map<string, KnownStream>();
+  readonly #sealing: () => Promise<void>;
+  #worker: PoolWorker | null;
+  #home: Promise<void> = Promise.resolve();
+  #backlog: CaptureNotice[] = [];
+  #sealed = false;
+  #statistics: Record<string, StreamStatistics> = {};
+
+  /** The worker has opened the recording already. */
+  constructor(
+    recordingId: string,
+    journalPath: string,
+    events: CaptureEvents,
+    worker: PoolWorker,
+    surroundings: SessionSurroundings,
+  ) {
+    this.recordingId = recordingId;
+    this.#journalPath = journalPath;
+    this.#events = events;
+    this.#worker = worker;
+    this.#around = surroundings;
+    this.#sealing = closeOnce(() => this.#seal());
+  }
+
+  async addStream({ address: wanted, announced, ...spec }: AddressedStreamSpec): Promise<StreamAddress> {
+    if (announced) return this.#addAnnounced(announced, spec);
+    if (wanted && !this.#around.ports.reserve(wanted.rtpPort))
+      throw new RecorderError('NO_PORTS', `${wanted.rtpPort} is not free.`);
+    let rtpPort = wanted?.rtpPort ?? null;
+    for (let tried = 0; tried < MAX_PAIRS_TRIED; tried++) {
+      rtpPort ??= this.#around.ports.take();
+      if (rtpPort === null) throw new RecorderError('NO_PORTS');
+      const address = { rtpPort, rtcpPort: rtpPort + 1 };
+      const outcome = await this.#bind(spec, address);
+      if (outcome === 'bound') return address;
+      if (outcome === 'taken') {
+        this.#around.ports.release(rtpPort);
+        if (wanted) throw new RecorderError('NO_PORTS', `${rtpPort} is used by another program.`);
+        rtpPort = null;
+      }
+    }
+    if (rtpPort !== null) this.#around.ports.release(rtpPort);
+    throw new RecorderError('NO_PORTS', 'All ports tried are used by other programs.');
+  }
+
+  /** Only its own port will do; it was bound, or not, when the client announced it. */
+  async #addAnnounced(announced: AnnouncedPort, spec: StreamSettings): Promise<StreamAddress> {
+    if (!isAnnouncement(announced)) throw new RecorderError('CAPTURE_FAILED', 'Not a port of this engine.');
+    await announced.bound;
+    const { port } = announced.address;
+    const address = { rtpPort: port, rtcpPort: port + 1 };
+    const outcome = await this.#bind(spec, address, announced);
+    if (outcome !== 'bound') throw new RecorderError('PORT_UNAVAILABLE', `${port} was announced too long ago.`);
+    return address;
+  }
+
+  updateStream(streamId: string, change: { formats?: MediaFormat[]; receiving?: boolean }): void {
+    const known = this.#streams.get(streamId);
+    if (!known || known.removed) return;
+    known.spec = { ...known.spec, ...change };
+    this.#notify({ type: 'updateStream', recordingId: this.recordingId, streamId, ...change });
+  }
+
+  removeStream(streamId: string): void {
+    const known = this.#streams.get(streamId);
+    if (!known || known.removed) return;
+    known.removed = true;
+    if (this.#worker) this.#worker.restingPorts.add(known.address.rtpPort);
+    else this.#around.ports.release(known.address.rtpPort);
+    this.#notify({ type: 'removeStream', recordingId: this.recordingId, streamId });
+  }
+
+  writeSip(record: SipRecord): void {
+    this.#notify({ type: 'writeSip', recordingId: this.recordingId, record });
+  }
+
+  async statistics(): Promise<Record<string, StreamStatistics>> {
+    await this.#home;
+    if (this.#worker && !this.#sealed) {
+      const { channel } = this.#worker;
+      // A worker that dies meanwhile has nothing to say; what was known last has to do.
+      const current = await channel.call('statistics', { recordingId: this.recordingId }).catch(() => null);
+      if (current) this.#statistics = current;
+    }
+    return this.#statistics;
+  }
+
+  async seal(): Promise<Record<string, StreamStatistics>> {
+    await this.#sealing();
+    return this.#statistics;
+  }
+
+  /** The worker is gone, and with it the sockets and what it had not written. */
+  workerDied(worker: PoolWorker, reason: string): void {
+    if (this.#worker !== worker) return;
+    this.#worker = null;
+    const { clock, flushMs } = this.#around;
+    this.#events.interrupted(clock.nowMs() - flushMs, reason);
+    if (!this.#sealed) this.#home = this.#rehome();
+  }
+
+  storageFailed(reason: string): void {
+    this.#events.storageFailed(reason);
+  }
+
+  get worker(): PoolWorker | null {
+    return this.#worker;
+  }
+
+  async #bind(
+    spec: StreamSettings,
+    address: StreamAddress,
+    announcement: Announcement | null = null,
+  ): Promise<'bound' | 'taken' | 'again'> {
+    await this.#home;
+    const worker = this.#worker;
+    try {
+      if (this.#sealed || !worker) throw new RecorderError('RECORDING_ENDED');
+      const { bound } = await worker.channel.call('addStream', {
+        recordingId: this.recordingId,
+        stream: spec,
+        address,
+        ...(announcement && { announcement: { id: announcement.id, host: announcement.address.host } }),
+      });
+      if (!bound) return 'taken';
+      this.#streams.set(spec.streamId, { spec, announcement, address, removed: false });
+      return 'bound';
+    } catch (error) {
+      if (this.#worker !== worker && !this.#sealed) return 'again';
+      this.#around.ports.release(address.rtpPort);
+      throw error;
+    }
+  }
+
+  #notify(notice: CaptureNotice): void {
+    if (this.#sealed) return;
+    if (this.#worker) this.#worker.channel.notify(notice);
+    else if (this.#backlog.length < MAX_BACKLOG) this.#backlog.push(notice);
+  }
+
+  async #seal(): Promise<void> {
+    const home = this.#home;
+    this.#sealed = true;
+    await home;
+    const worker = this.#worker;
+    if (worker) {
+      const answer = worker.channel.call('seal', { recordingId: this.recordingId });
+      for (const { address, removed } of this.#streams.values()) if (!removed) worker.restingPorts.add(address.rtpPort);
+      try {
+        this.#statistics = await answer;
+      } catch (error) {
+        // The worker died while sealing: told as an interruption; the journal is on disk up to its last batch.
+        this.#around.log.warn({ recordingId: this.recordingId, error }, 'sealing was cut short');
+      }
+    } else {
+      for (const { address, removed } of this.#streams.values())
+        if (!removed) this.#around.ports.release(address.rtpPort);
+    }
+    if (this.#worker) this.#worker.load--;
+    this.#worker = null;
+    this.#around.onSealed();
+  }
+
+  /** Opens the recording in another worker, with the same ports, until it works. Never rejects. */
+  async #rehome(): Promise<void> {
+    const { pool, clock, log } = this.#around;
+    let told = false;
+    for (let tries = 1; !(this.#sealed && tries > SEALED_REHOME_TRIES); tries++) {
+      let worker: PoolWorker | null = null;
+      try {
+        const announced = [...this.#streams.values()].some(({ announcement }) => announcement !== null);
+        worker = await (announced ? pool.first() : pool.place());
+        worker.load++;
+        await this.#moveTo(worker);
+        this.#worker = worker;
+        for (const notice of this.#backlog.splice(0)) worker.channel.notify(notice);
+        this.#events.resumed(clock.nowMs());
+        return;
+      } catch (error) {
+        if (worker) worker.load--;
+        log.warn({ recordingId: this.recordingId, error, tries }, 'the recording could not go on in another worker');
+        if (isRecorderError(error, 'STORAGE_FAILED') && !told) this.#events.storageFailed(error.message);
+        told = true;
+        await delay(REHOME_RETRY_MS, undefined, { ref: false });
+      }
+    }
+  }
+
+  async #moveTo(worker: PoolWorker): Promise<void> {
+    await worker.channel.call('open', { recordingId: this.recordingId, journalPath: this.#journalPath });
+    for (const known of this.#streams.values()) if (!known.removed) await this.#bindAgain(worker, known);
+  }
+
+  /** A port that another program has taken meanwhile is asked for until it is free; the other streams go on. */
+  async #bindAgain(worker: PoolWorker, known: KnownStream): Promise<void> {
+    const { spec: stream, address, announcement: before } = known;
+    // The announcement died with its worker; the client goes on sending to the same port.
+    if (before) known.announcement = this.#around.announcements.announce(before.address);
+    const announcement = known.announcement && { id: known.announcement.id, host: known.announcement.address.host };
+    await known.announcement?.bound;
+    const { recordingId } = this;
+    const request = { recordingId, stream, address, ...(announcement && { announcement }) };
+    const { bound } = await worker.channel.call('addStream', request);
+    if (bound) return;
+    this.#around.log.error(
+      { recordingId: this.recordingId, ...address },
+      'another program has taken the port meanwhile',
+    );
+    this.#around.clock.after(REBIND_RETRY_MS, () => {
+      if (!known.removed && !this.#sealed && this.#worker === worker) this.#bindAgain(worker, known).catch(() => {});
+    });
+  }
+}

@@ -1,0 +1,185 @@
+// The journal's file: appends what the writer has, batch by batch, and keeps it when the disk will not take it.
+import fs from 'node:fs';
+import { wholeBlocksEnd } from '../journal/tail.ts';
+import { JournalWriter } from '../journal/writer.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { FileWriter } from './file-writer.ts';
+
+/** What is needed of the file system; tests put failing ones here. */
+export type FileSystem = Pick<typeof fs, 'open' | 'fstat' | 'read' | 'ftruncate' | 'fsync' | 'close'> &
+  Pick<FileWriter, 'write'>;
+
+const BUFFER_OCTETS = 16 << 10;
+/** A spare that grew beyond this while the disk was slow is not kept. */
+const MAX_SPARE_OCTETS = 256 << 10;
+/** How much of the end of a continued journal is searched for the last whole block. */
+const TAIL_OCTETS = 256 << 10;
+const RETRY_MS = 1000;
+/** `close` gives up on a failing disk after so many tries. */
+const CLOSING_TRIES = 5;
+
+/**
+ *   idle ──flush──▶ writing ──all written──▶ idle
+ *                   ▲    │ error: told once, the batch is kept
+ *                 retry  ▼
+ *                   waiting (RETRY_MS)
+ */
+type FileState = 'idle' | 'writing' | 'waiting' | 'closed';
+
+export interface JournalFileOptions {
+  path: string;
+  clock: Clock;
+  /** Called with each series of failures, not with each try. */
+  onFailure: (reason: string) => void;
+  fileSystem: FileSystem;
+}
+
+export class JournalFile {
+  readonly writer = new JournalWriter(BUFFER_OCTETS);
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #onFailure: (reason: string) => void;
+  readonly #fs: FileSystem;
+  readonly #written = (error: NodeJS.ErrnoException | null, octets: number) => this.#afterWrite(error, octets);
+  #state: FileState = 'idle';
+  #fd = -1;
+  /** Where the next octet goes in the file. */
+  #position = 0;
+  /** The batch being written, and how much of it is done. */
+  #batch: Buffer = Buffer.alloc(0);
+  #batchOctets = 0;
+  #batchDone = 0;
+  #spare: Buffer = Buffer.allocUnsafeSlow(BUFFER_OCTETS);
+  #retry: Timer | null = null;
+  #failures = 0;
+  #whenIdle: (() => void) | null = null;
+
+  private constructor({ path, clock, onFailure, fileSystem }: JournalFileOptions) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#onFailure = onFailure;
+    this.#fs = fileSystem;
+  }
+
+  /**
+   * Opens or creates the file and begins a section. What a predecessor left is kept up to its last whole block.
+   * Rejects with the system's error.
+   */
+  static async open(options: JournalFileOptions): Promise<JournalFile> {
+    const file = new JournalFile(options);
+    file.#fd = await file.#call<number>((done) =>
+      file.#fs.open(file.#path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o640, done),
+    );
+    try {
+      await file.#goOnBehindLastBlock();
+    } catch (error) {
+      file.#fs.close(file.#fd, () => {});
+      throw error;
+    }
+    file.writer.beginSection();
+    return file;
+  }
+
+  /** Octets that wait in memory. */
+  get waitingOctets(): number {
+    return this.writer.octets + this.#batchOctets - this.#batchDone;
+  }
+
+  /** True while the disk refuses. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** Begins to write what is there, unless a write is under way. */
+  flush(): void {
+    if (this.#state !== 'idle' || this.writer.octets === 0) return;
+    const { buffer, octets } = this.writer.take(this.#spare);
+    this.#batch = buffer;
+    this.#batchOctets = octets;
+    this.#batchDone = 0;
+    this.#write();
+  }
+
+  /** Writes everything, syncs and closes. Gives up on a failing disk after some tries; that has been told. Never rejects. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    while (this.waitingOctets > 0 && this.#failures < CLOSING_TRIES) {
+      this.flush();
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
+    this.#retry?.cancel();
+    this.#state = 'closed';
+    try {
+      await this.#call<void>((done) => this.#fs.fsync(this.#fd, done));
+    } catch (error) {
+      this.#onFailure(`${this.#path}: ${messageOf(error)}`);
+    }
+    await this.#call<void>((done) => this.#fs.close(this.#fd, done)).catch(() => {});
+  }
+
+  #write(): void {
+    this.#state = 'writing';
+    const rest = this.#batchOctets - this.#batchDone;
+    this.#fs.write(this.#fd, this.#batch, this.#batchDone, rest, this.#position, this.#written);
+  }
+
+  #afterWrite(error: NodeJS.ErrnoException | null, octets: number): void {
+    if (this.#state === 'closed') return;
+    if (error || octets === 0) {
+      this.#fail(error);
+      return;
+    }
+    this.#failures = 0;
+    this.#position += octets;
+    this.#batchDone += octets;
+    if (this.#batchDone < this.#batchOctets) {
+      this.#write();
+      return;
+    }
+    this.#spare = this.#batch.length <= MAX_SPARE_OCTETS ? this.#batch : Buffer.allocUnsafeSlow(BUFFER_OCTETS);
+    this.#batchOctets = this.#batchDone = 0;
+    this.#state = 'idle';
+    this.#becomeIdle();
+  }
+
+  #fail(error: NodeJS.ErrnoException | null): void {
+    this.#failures++;
+    if (this.#failures === 1) this.#onFailure(`${this.#path}: ${error ? messageOf(error) : 'nothing was written'}`);
+    this.#state = 'waiting';
+    this.#retry = this.#clock.after(RETRY_MS, () => {
+      this.#retry = null;
+      if (this.#state === 'waiting') this.#write();
+    });
+    this.#becomeIdle();
+  }
+
+  #becomeIdle(): void {
+    const resolve = this.#whenIdle;
+    this.#whenIdle = null;
+    resolve?.();
+  }
+
+  async #goOnBehindLastBlock(): Promise<void> {
+    const { size } = await this.#call<fs.Stats>((done) => this.#fs.fstat(this.#fd, done));
+    if (size === 0) return;
+    const from = size <= TAIL_OCTETS ? 0 : (size - TAIL_OCTETS) & ~3;
+    const tail = Buffer.alloc(size - from);
+    const read = await this.#call<number>((done) => this.#fs.read(this.#fd, tail, 0, tail.length, from, done));
+    const end = wholeBlocksEnd(tail.subarray(0, read), from === 0);
+    // Without any whole block in sight nothing is cut off: readers find the new section behind whatever this is.
+    this.#position = end < 0 ? (size + 3) & ~3 : from + end;
+    if (this.#position < size) await this.#call<void>((done) => this.#fs.ftruncate(this.#fd, this.#position, done));
+  }
+
+  #call<T>(start: (done: (error: NodeJS.ErrnoException | null, value: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      start((error, value) => (error ? reject(error) : resolve(value)));
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,182 @@
+// The capture workers: as many as wanted, replaced when they die, recordings placed where least is going on.
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../lib/clock.ts';
+import { closeOnce } from '../lib/close.ts';
+import { RecorderError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { Timers } from '../lib/timers.ts';
+import { CallingChannel } from './channel.ts';
+import type { CaptureCalls, CaptureNews, CaptureNotice, WorkerSettings, WorkerSums } from './protocol.ts';
+
+const MAX_DEFAULT_WORKERS = 4;
+/** A worker that lives shorter than this is replaced with a growing delay. */
+const STABLE_MS = 10_000;
+const MAX_RESPAWN_DELAY_MS = 5000;
+const CLOSE_TIMEOUT_MS = 10_000;
+
+export type CaptureChannel = CallingChannel<CaptureCalls, CaptureNotice, CaptureNews>;
+
+/** One worker's life; a replacement is another object. */
+export interface PoolWorker {
+  readonly id: number;
+  readonly channel: CaptureChannel;
+  /** Recordings placed here. */
+  load: number;
+  /** RTP ports whose sockets this worker keeps bound for the rest time. */
+  readonly restingPorts: Set<number>;
+  sums: WorkerSums;
+}
+
+export interface PoolEvents {
+  news(worker: PoolWorker, news: CaptureNews): void;
+  /** The thread is gone, its sockets are closed. Comes before its pending requests are rejected. */
+  died(worker: PoolWorker, reason: string): void;
+}
+
+export interface WorkerPoolOptions {
+  /** Default: one less than cores, between 1 and 4. */
+  workers?: number | undefined;
+  settings: WorkerSettings;
+  clock: Clock;
+  log: Log;
+  events: PoolEvents;
+}
+
+interface Life {
+  worker: PoolWorker;
+  thread: Worker;
+  bornMs: number;
+  /** It has said that it takes requests. */
+  ready: boolean;
+}
+
+export function defaultWorkerCount(): number {
+  return Math.max(1, Math.min(MAX_DEFAULT_WORKERS, availableParallelism() - 1));
+}
+
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #size: number;
+  readonly #lives = new Set<Life>();
+  readonly #timers: Timers;
+  #waiting: { resolve: (worker: PoolWorker) => void; reject: (error: Error) => void }[] = [];
+  #nextId = 1;
+  #respawnDelayMs = 0;
+  #closing = false;
+  /** Deaths since the start. */
+  deaths = 0;
+
+  /** Rejects with CAPTURE_FAILED if a worker cannot even start. Idempotent. */
+  readonly start: () => Promise<void>;
+  /** Lets every worker seal its recordings, then ends the threads. Idempotent. */
+  readonly close: () => Promise<void>;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#size = Math.max(1, options.workers ?? defaultWorkerCount());
+    this.#timers = new Timers(options.clock);
+    this.start = closeOnce(async () => {
+      await Promise.all(Array.from({ length: this.#size }, () => this.#spawn()));
+    });
+    this.close = closeOnce(() => this.#close());
+  }
+
+  get workers(): PoolWorker[] {
+    return [...this.#lives].filter(({ ready }) => ready).map(({ worker }) => worker);
+  }
+
+  /** The least loaded worker; waits while there is none. Rejects with CAPTURE_FAILED once the pool closes. */
+  place(): Promise<PoolWorker> {
+    if (this.#closing) return Promise.reject(new RecorderError('CAPTURE_FAILED', 'Capture is closed.'));
+    let least: PoolWorker | null = null;
+    for (const worker of this.workers) if (!least || worker.load < least.load) least = worker;
+    if (least) return Promise.resolve(least);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  /** The worker that has been there longest: for what cannot be spread over several. Waits and rejects as `place` does. */
+  first(): Promise<PoolWorker> {
+    const [oldest] = this.#closing ? [] : this.workers;
+    return oldest ? Promise.resolve(oldest) : this.place();
+  }
+
+  /** Ends a worker's thread at once, as a crash would. For tests and for operators' tools. */
+  async kill(worker: PoolWorker): Promise<void> {
+    for (const life of this.#lives) if (life.worker === worker) await life.thread.terminate();
+  }
+
+  #spawn(): Promise<void> {
+    const { settings, clock, events, log } = this.#options;
+    // The source runs as .ts, the published package as .js.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const thread = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
+      workerData: settings,
+      execArgv: [],
+      name: 'capture',
+    });
+    let becomeReady: () => void = () => {};
+    const channel: CaptureChannel = new CallingChannel(thread, (news) => {
+      if (news.type === 'ready') becomeReady();
+      else events.news(worker, news);
+    });
+    const worker: PoolWorker = {
+      id: this.#nextId++,
+      channel,
+      load: 0,
+      restingPorts: new Set(),
+      sums: { recordings: 0, streams: 0, waitingOctets: 0, packets: 0, dropped: 0 },
+    };
+    const life: Life = { worker, thread, bornMs: clock.nowMs(), ready: false };
+    this.#lives.add(life);
+    let reason = 'the thread ended';
+    return new Promise((resolve, reject) => {
+      // 'online' would come before the modules are loaded: a client's first packets would be lost meanwhile.
+      becomeReady = () => {
+        life.ready = true;
+        for (const { resolve: placed } of this.#waiting.splice(0)) placed(worker);
+        resolve();
+      };
+      thread.on('error', (error) => {
+        reason = error instanceof Error ? error.message : String(error);
+      });
+      thread.once('exit', (code) => {
+        this.#lives.delete(life);
+        // Without effect once the worker was ready.
+        reject(new RecorderError('CAPTURE_FAILED', reason));
+        if (!this.#closing) {
+          this.deaths++;
+          log.error({ worker: worker.id, code, reason }, 'capture worker died');
+          events.died(worker, reason);
+          this.#respawnLater(clock.nowMs() - life.bornMs);
+        }
+        channel.close(new RecorderError('CAPTURE_FAILED', reason));
+      });
+    });
+  }
+
+  #respawnLater(livedMs: number): void {
+    if (livedMs >= STABLE_MS) this.#respawnDelayMs = 0;
+    const delayMs = this.#respawnDelayMs;
+    this.#respawnDelayMs = Math.min(MAX_RESPAWN_DELAY_MS, Math.max(100, delayMs * 2));
+    if (delayMs === 0) this.#spawn().catch(() => {});
+    else this.#timers.set(`respawn ${this.#nextId} ${this.deaths}`, delayMs, () => this.#spawn().catch(() => {}));
+  }
+
+  async #close(): Promise<void> {
+    this.#closing = true;
+    this.#timers.clearAll();
+    for (const { reject } of this.#waiting.splice(0)) reject(new RecorderError('CAPTURE_FAILED', 'Capture is closed.'));
+    await Promise.all(
+      Array.from(this.#lives, async ({ worker, thread }) => {
+        let timer: NodeJS.Timeout | undefined;
+        const timeout = new Promise<void>((resolve) => {
+          timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
+        });
+        await Promise.race([worker.channel.call('close', {}).catch(() => {}), timeout]);
+        clearTimeout(timer);
+        await thread.terminate();
+      }),
+    );
+  }
+}

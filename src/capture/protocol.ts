@@ -1,0 +1,75 @@
+// What the main thread and a capture worker say to each other. Structured-cloneable; both ends are this program.
+import type { ClockAnchor } from '../lib/clock.ts';
+import type { CaptureStreamSpec } from '../recording/engines.ts';
+import type { AnnouncedAddress, MediaFormat, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
+
+/** A worker's settings, in its workerData. */
+export interface WorkerSettings {
+  anchor: ClockAnchor;
+  bindAddress: string;
+  /** Our address as the journal shows it. */
+  localHost: string;
+  restMs: number;
+  takeoverMs: number;
+  /** Longest time between two writes of a journal. */
+  flushMs: number;
+  /** Octets that may wait in memory for a slow disk, per recording and in the whole worker. */
+  recordingBufferOctets: number;
+  workerBufferOctets: number;
+  /** Null sends no receiver reports. */
+  rtcp: { intervalMs: number; cname: string } | null;
+}
+
+/** What a worker has to know of a stream. */
+export type StreamSettings = Omit<CaptureStreamSpec, 'announced'>;
+
+/** Requests with their answers. A request is refused with an error code of the catalogue. */
+export interface CaptureCalls {
+  open: { request: { recordingId: string; journalPath: string }; response: undefined };
+  /** Binds a port that a client chose. `problem` is the system's error code. */
+  announce: { request: { id: number; address: AnnouncedAddress }; response: { problem: string | null } };
+  /** Closes resting sockets before their time: their port is needed. */
+  endRest: { request: { rtpPort: number }; response: undefined };
+  /** `bound: false`: another program has one of the ports, or the announcement is gone. */
+  addStream: {
+    request: {
+      recordingId: string;
+      stream: StreamSettings;
+      address: StreamAddress;
+      /** Takes over this announced port instead of binding a pair; `host` is ours as the client names it. */
+      announcement?: { id: number; host: string };
+    };
+    response: { bound: boolean };
+  };
+  statistics: { request: { recordingId: string }; response: Record<string, StreamStatistics> };
+  seal: { request: { recordingId: string }; response: Record<string, StreamStatistics> };
+  /** Seals everything and closes all sockets at once. */
+  close: { request: Record<string, never>; response: undefined };
+}
+
+/** From the main thread, without an answer. */
+export type CaptureNotice =
+  | { type: 'updateStream'; recordingId: string; streamId: string; formats?: MediaFormat[]; receiving?: boolean }
+  | { type: 'removeStream'; recordingId: string; streamId: string }
+  | { type: 'writeSip'; recordingId: string; record: SipRecord }
+  | { type: 'releaseAnnouncement'; id: number };
+
+/** From a worker, unasked. */
+export type CaptureNews =
+  /** The worker has loaded and takes requests at once from here on. Its first news. */
+  | { type: 'ready' }
+  /** About once a second: recordings that received something since, side by side with the time; and the worker's sums. */
+  | { type: 'activity'; recordingIds: string[]; lastPacketMs: number[]; sums: WorkerSums }
+  | { type: 'storageFailed'; recordingId: string; reason: string }
+  /** Ports whose sockets have rested and are closed. */
+  | { type: 'rested'; rtpPorts: number[] };
+
+export interface WorkerSums {
+  recordings: number;
+  streams: number;
+  /** Octets that wait to be written. */
+  waitingOctets: number;
+  /** RTP packets recorded and datagrams dropped, of the recordings open now. */
+  packets: number;
+  dropped: number;
+}

@@ -1,0 +1,25 @@
+// Entry of a capture worker thread: owns sockets and journals, is started by the pool, obeys protocol.ts.
+import fs from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { anchoredClock } from '../lib/clock.ts';
+import { CaptureWorker } from './capture-worker.ts';
+import { AnsweringChannel } from './channel.ts';
+import { DgramReceiver } from './dgram-receiver.ts';
+import { FileWriter } from './file-writer.ts';
+import type { CaptureCalls, CaptureNews, CaptureNotice, WorkerSettings } from './protocol.ts';
+
+const settings = workerData as WorkerSettings;
+const fileWriter = new FileWriter();
+const clock = anchoredClock(settings.anchor);
+
+const worker = new CaptureWorker({
+  settings,
+  clock,
+  receiver: new DgramReceiver(clock),
+  fileSystem: { ...fs, write: (...args) => fileWriter.write(...args) },
+  tell: (news) => channel.tell(news),
+});
+const channel = new AnsweringChannel<CaptureCalls, CaptureNotice, CaptureNews>(parentPort!, worker.handlers, (notice) =>
+  worker.notice(notice),
+);
+channel.tell({ type: 'ready' });
