@@ -14,5 +14,6 @@ test('the configuration table is the schema (npm run sipreel -- config --table)'
 test('every link to a file leads somewhere', () => {
   const targets = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)\)/g)].map((match) => match[1]!);
   expect(targets.length).toBeGreaterThan(5);
-  for (const target of targets) expect(() => readFileSync(fileURLToPath(new URL(`../../${target}`, import.meta.url))), target).not.toThrow();
+  for (const target of targets)
+    expect(() => readFileSync(fileURLToPath(new URL(`../../${target}`, import.meta.url))), target).not.toThrow();
 });
