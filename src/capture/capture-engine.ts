@@ -141,8 +141,7 @@ class PooledCapture implements Capture {
   ): Promise<WorkerCaptureSession> {
     if (this.#sessions.has(recordingId)) throw new RecorderError('CAPTURE_FAILED', 'The recording is open already.');
     await this.start();
-    const worker = await (announced && isAnnouncement(announced) ? announced.worker : this.#pool.place());
-    worker.load++;
+    const worker = await this.#pool.place(announced && isAnnouncement(announced) ? announced.worker : null);
     try {
       await worker.channel.call('open', { recordingId, journalPath });
     } catch (error) {

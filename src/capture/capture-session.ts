@@ -227,8 +227,7 @@ export class WorkerCaptureSession implements CaptureSession {
       let worker: PoolWorker | null = null;
       try {
         const announced = [...this.#streams.values()].some(({ announcement }) => announcement !== null);
-        worker = await (announced ? pool.first() : pool.place());
-        worker.load++;
+        worker = await pool.place(announced ? pool.first() : null);
         await this.#moveTo(worker);
         this.#worker = worker;
         for (const notice of this.#backlog.splice(0)) worker.channel.notify(notice);
@@ -249,8 +248,24 @@ export class WorkerCaptureSession implements CaptureSession {
     for (const known of this.#streams.values()) if (!known.removed) await this.#bindAgain(worker, known);
   }
 
-  /** A port that another program has taken meanwhile is asked for until it is free; the other streams go on. */
+  /** A port that cannot be had, because another program has taken it meanwhile, is asked for until it is free; the other streams go on. */
   async #bindAgain(worker: PoolWorker, known: KnownStream): Promise<void> {
+    const { pool, log, clock } = this.#around;
+    let problem: unknown = 'another program has it';
+    try {
+      if (await this.#isBoundAgain(worker, known)) return;
+    } catch (error) {
+      // Nothing can be had of a worker that died too.
+      if (!pool.workers.includes(worker)) throw error;
+      problem = error;
+    }
+    log.error({ recordingId: this.recordingId, ...known.address, problem }, 'the port cannot be had any more');
+    clock.after(REBIND_RETRY_MS, () => {
+      if (!known.removed && !this.#sealed && this.#worker === worker) this.#bindAgain(worker, known).catch(() => {});
+    });
+  }
+
+  async #isBoundAgain(worker: PoolWorker, known: KnownStream): Promise<boolean> {
     const { spec: stream, address, announcement: before } = known;
     // The announcement died with its worker; the client goes on sending to the same port.
     if (before) known.announcement = this.#around.announcements.announce(before.address);
@@ -258,14 +273,6 @@ export class WorkerCaptureSession implements CaptureSession {
     await known.announcement?.bound;
     const { recordingId } = this;
     const request = { recordingId, stream, address, ...(announcement && { announcement }) };
-    const { bound } = await worker.channel.call('addStream', request);
-    if (bound) return;
-    this.#around.log.error(
-      { recordingId: this.recordingId, ...address },
-      'another program has taken the port meanwhile',
-    );
-    this.#around.clock.after(REBIND_RETRY_MS, () => {
-      if (!known.removed && !this.#sealed && this.#worker === worker) this.#bindAgain(worker, known).catch(() => {});
-    });
+    return (await worker.channel.call('addStream', request)).bound;
   }
 }

@@ -86,19 +86,28 @@ export class WorkerPool {
     return [...this.#lives].filter(({ ready }) => ready).map(({ worker }) => worker);
   }
 
-  /** The least loaded worker; waits while there is none. Rejects with CAPTURE_FAILED once the pool closes. */
-  place(): Promise<PoolWorker> {
-    if (this.#closing) return Promise.reject(new RecorderError('CAPTURE_FAILED', 'Capture is closed.'));
+  /**
+   * Places a recording with the least loaded worker, or with `beside`; waits while there is none. It counts there from
+   * now on, so that a burst of calls is spread too; who fails to open it takes one off `load`. Rejects with CAPTURE_FAILED
+   * once the pool closes.
+   */
+  async place(beside: Promise<PoolWorker> | null = null): Promise<PoolWorker> {
     let least: PoolWorker | null = null;
     for (const worker of this.workers) if (!least || worker.load < least.load) least = worker;
-    if (least) return Promise.resolve(least);
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    const worker = beside ? await beside : this.#closing || !least ? await this.#next() : least;
+    worker.load++;
+    return worker;
   }
 
   /** The worker that has been there longest: for what cannot be spread over several. Waits and rejects as `place` does. */
   first(): Promise<PoolWorker> {
     const [oldest] = this.#closing ? [] : this.workers;
-    return oldest ? Promise.resolve(oldest) : this.place();
+    return oldest ? Promise.resolve(oldest) : this.#next();
+  }
+
+  #next(): Promise<PoolWorker> {
+    if (this.#closing) return Promise.reject(new RecorderError('CAPTURE_FAILED', 'Capture is closed.'));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   /** Ends a worker's thread at once, as a crash would. For tests and for operators' tools. */

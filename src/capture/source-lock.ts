@@ -49,7 +49,7 @@ export class SourceLock {
    * Decides about a valid RTP packet whose source object is not the held one.
    * @param heldLastMs when the held source's last packet came
    * @param heldSsrc the SSRC of that packet
-   * @param heldTrusted whether the held source has sent packets in sequence
+   * @param heldTrusted whether the held source has sent more than one packet
    */
   admit(
     source: DatagramSource,

@@ -74,6 +74,8 @@ export class MediaStream implements DatagramSink {
   #state: StreamState = 'binding';
   /** The lock's held source as the port knows it. */
   #held: DatagramSource | null = null;
+  /** Recorded before he was held. */
+  #packetsBeforeHeld = 0;
   #flow: Flow | null = null;
   #rtcpPackets = 0;
   #rtcpSource: DatagramSource | null = null;
@@ -206,7 +208,7 @@ export class MediaStream implements DatagramSink {
 
   /** The slow way, for packets whose source object is not the held one. */
   #admit(source: DatagramSource, buffer: Uint8Array, start: number, end: number, arrivalMs: number): boolean {
-    const { lastPacketMs, currentSsrc, currentTrusted } = this.#counter;
+    const { lastPacketMs, currentSsrc, packets } = this.#counter;
     const known = this.#lock.held;
     const admission = this.#lock.admit(
       source,
@@ -217,7 +219,8 @@ export class MediaStream implements DatagramSink {
       arrivalMs,
       lastPacketMs,
       currentSsrc,
-      currentTrusted,
+      // Not the SSRC's own trust: a sender who changes it must not become a stranger again.
+      packets - this.#packetsBeforeHeld >= 2,
     );
     if (admission !== 'accepted') {
       this.#drop('otherSource');
@@ -229,6 +232,7 @@ export class MediaStream implements DatagramSink {
   }
 
   #hold(source: DatagramSource): void {
+    this.#packetsBeforeHeld = this.#counter.packets;
     this.#flow = datagramFlow(source, { host: this.#localHost, port: this.address.rtpPort });
     const text = formatHostPort(source.host, source.port);
     if (this.#sources.length < MAX_SOURCES && !this.#sources.includes(text)) this.#sources.push(text);

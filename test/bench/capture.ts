@@ -35,10 +35,10 @@ const PEERS = fileURLToPath(new URL('./capture-peers.ts', import.meta.url));
 
 /** Each receiver and each sender is a process of its own; every stream has its own source port. */
 export async function benchCapture({
-  recordings = 100,
+  recordings = 200,
   packetsPerSecond = 50,
   seconds = 5,
-  warmUpSeconds = 5,
+  warmUpSeconds = 6,
   rounds = 3,
 }: CaptureBenchOptions = {}): Promise<CaptureBenchResult> {
   const directory = await mkdtemp(join(tmpdir(), 'sipreel-bench-'));

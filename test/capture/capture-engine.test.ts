@@ -6,7 +6,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { readRtcp } from '../../src/rtp/rtcp.ts';
 import { readJournal } from '../journal/read-journal.ts';
 import { newSender, noteEvents, sleep, someRange, startCapture, streamSpec, until } from './capture-under-test.ts';
-import { rtp, senderReport, STUN } from './packets.ts';
+import { rtp, STUN, senderReport } from './packets.ts';
 
 const count = (directory: string) => readdirSync(directory).length;
 const numbers = (first: number, length: number) => Array.from({ length }, (_, i) => first + i);
@@ -21,7 +21,7 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-describe('a recording from socket to journal', { concurrent: false }, () => {
+describe('a recording from socket to journal', () => {
   test('RTP, RTCP and SIP: everything in order with times and addresses; the statistics are what was sent', async () => {
     const { capture, portRange, journalPath } = await startCapture({ localHost: '192.0.2.9' });
     const events = noteEvents();
@@ -93,7 +93,11 @@ describe('a recording from socket to journal', { concurrent: false }, () => {
       });
     }
     expect(packets.filter(({ destination }) => destination.endsWith(`:${addresses[0]!.rtcpPort}`))).toMatchObject([
-      { interfaceName: 's0', source: `127.0.0.1:${control.port}`, payload: senderReport({ ssrc: 0xca110000 }).toString('latin1') },
+      {
+        interfaceName: 's0',
+        source: `127.0.0.1:${control.port}`,
+        payload: senderReport({ ssrc: 0xca110000 }).toString('latin1'),
+      },
     ]);
     expect(packets.filter(({ interfaceName }) => interfaceName === 'sip')).toEqual([
       {
@@ -134,7 +138,9 @@ describe('a recording from socket to journal', { concurrent: false }, () => {
       }),
     );
     expect(new Set(recordings.flatMap(({ ports }) => ports)).size).toBe(20);
-    await expect(capture.open('r3', journalPath('again'), noteEvents())).rejects.toMatchObject({ code: 'CAPTURE_FAILED' });
+    await expect(capture.open('r3', journalPath('again'), noteEvents())).rejects.toMatchObject({
+      code: 'CAPTURE_FAILED',
+    });
     const sender = await newSender();
     for (let seq = 0; seq < 20; seq++) {
       for (const { ports, i } of recordings) {
@@ -148,7 +154,10 @@ describe('a recording from socket to journal', { concurrent: false }, () => {
     expect(health.ports).toEqual({ pairs: 40, used: 20, resting: 0 });
     for (const { session, i } of recordings) {
       const statistics = await session.statistics();
-      expect(statistics).toMatchObject({ s0: { packets: 20, ssrcs: [i * 10] }, s1: { packets: 20, ssrcs: [i * 10 + 1] } });
+      expect(statistics).toMatchObject({
+        s0: { packets: 20, ssrcs: [i * 10] },
+        s1: { packets: 20, ssrcs: [i * 10 + 1] },
+      });
       expect(await session.seal()).toEqual(statistics);
       expect(readJournal(journalPath(`r${i}`)).packets).toHaveLength(40);
     }
@@ -159,7 +168,7 @@ describe('a recording from socket to journal', { concurrent: false }, () => {
     const session = await capture.open('r1', journalPath('r1'), noteEvents());
     const { rtpPort, rtcpPort } = await session.addStream(streamSpec('s0'));
     const sender = createSocket('udp4');
-    onTestFinished(() => sender.close());
+    onTestFinished(() => void sender.close());
     const errors: unknown[] = [];
     sender.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code));
     await new Promise<void>((resolve) => sender.connect(rtpPort, '127.0.0.1', () => resolve()));
@@ -230,7 +239,9 @@ describe('a recording from socket to journal', { concurrent: false }, () => {
 
   test('a journal that cannot be made is STORAGE_FAILED, and its id stays free', async () => {
     const { capture, journalPath } = await startCapture();
-    await expect(capture.open('r1', '/nowhere/capture.pcapng', noteEvents())).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    await expect(capture.open('r1', '/nowhere/capture.pcapng', noteEvents())).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
+    });
     const session = await capture.open('r1', journalPath('r1'), noteEvents());
     expect(await session.seal()).toEqual({});
     await expect(session.addStream(streamSpec('s0'))).rejects.toMatchObject({ code: 'RECORDING_ENDED' });
@@ -238,7 +249,10 @@ describe('a recording from socket to journal', { concurrent: false }, () => {
   });
 
   test('receiver reports go out from the RTCP port', async () => {
-    const { capture, journalPath } = await startCapture({ rtcpReports: { intervalMs: 100 }, cname: 'recorder@example' });
+    const { capture, journalPath } = await startCapture({
+      rtcpReports: { intervalMs: 100 },
+      cname: 'recorder@example',
+    });
     const session = await capture.open('r1', journalPath('r1'), noteEvents());
     const { rtpPort, rtcpPort } = await session.addStream(streamSpec('s0'));
     const [media, control] = [await newSender(), await newSender()];
@@ -257,7 +271,9 @@ describe('a recording from socket to journal', { concurrent: false }, () => {
 
   test('mistakes in the settings are told at once', () => {
     expect(() => createCapture({ bindAddress: 'localhost', portRange: someRange() })).toThrow(/localhost/);
-    expect(() => createCapture({ bindAddress: '127.0.0.1', portRange: { first: 12_001, last: 12_002 } })).toThrow(/pair/);
+    expect(() => createCapture({ bindAddress: '127.0.0.1', portRange: { first: 12_001, last: 12_002 } })).toThrow(
+      /pair/,
+    );
   });
 
   test.skipIf(process.platform !== 'linux')('close seals what is open and leaves nothing behind', async () => {

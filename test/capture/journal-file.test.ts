@@ -1,7 +1,6 @@
-import { appendFileSync, closeSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { FileWriter } from '../../src/capture/file-writer.ts';
 import { JournalFile } from '../../src/capture/journal-file.ts';
 import { datagramFlow } from '../../src/journal/writer.ts';
 import { blockEnds, readJournal } from '../journal/read-journal.ts';
@@ -49,7 +48,7 @@ describe('the journal file', () => {
   });
 
   test('close writes the rest and can be repeated', async () => {
-    const { file, packet, onDisk, failures, close } = await setUp();
+    const { packet, onDisk, failures, close } = await setUp();
     for (let i = 0; i < 3; i++) packet();
     await close();
     await close();
@@ -209,7 +208,10 @@ describe('a journal that is continued', () => {
       after.packet();
       await after.close();
       const { packets, skippedOctets } = readJournal(before.path);
-      expect(packets.map(({ payload }) => Number(payload))).toEqual([...numbers(0, length === whole.length ? 5 : 4), 0]);
+      expect(packets.map(({ payload }) => Number(payload))).toEqual([
+        ...numbers(0, length === whole.length ? 5 : 4),
+        0,
+      ]);
       expect(skippedOctets).toBe(0);
     }
   });
@@ -218,67 +220,10 @@ describe('a journal that is continued', () => {
     const path = join(await temporaryDirectory(), 'capture.pcapng');
     const foreign = Buffer.alloc(1001, 'not pcapng ');
     writeFileSync(path, foreign);
-    const { file, packet, close } = await setUp(path);
+    const { packet, close } = await setUp(path);
     packet();
     await close();
     expect(readFileSync(path).subarray(0, 1001).equals(foreign)).toBe(true);
     expect(readJournal(path).packets.map(({ payload }) => payload)).toEqual(['0']);
-  });
-});
-
-describe('the file writer', () => {
-  async function writer() {
-    const path = join(await temporaryDirectory(), 'file');
-    const fd = openSync(path, 'w');
-    const fileWriter = new FileWriter();
-    const write = (buffer: Buffer, position: number, to = fd) =>
-      new Promise<number>((resolve, reject) =>
-        fileWriter.write(to, buffer, 0, buffer.length, position, (error, octets) =>
-          error ? reject(error) : resolve(octets),
-        ),
-      );
-    return { path, fd, fileWriter, write };
-  }
-
-  test('more writes than one round takes all arrive', async () => {
-    const { path, fd, fileWriter, write } = await writer();
-    const writes = numbers(0, 2500).map((i) => write(Buffer.from(String(i).padStart(4, '0')), i * 4));
-    expect(new Set(await Promise.all(writes))).toEqual(new Set([4]));
-    await fileWriter.close();
-    closeSync(fd);
-    expect(readFileSync(path, 'latin1')).toBe(
-      numbers(0, 2500)
-        .map((i) => String(i).padStart(4, '0'))
-        .join(''),
-    );
-  });
-
-  test('a write that is longer than its memory is written in part, and says so', async () => {
-    const { path, fd, fileWriter, write } = await writer();
-    const long = Buffer.alloc(5 << 20, 'x');
-    const octets = await write(long, 0);
-    expect(octets).toBe(4 << 20);
-    expect(await write(long.subarray(octets), octets)).toBe(1 << 20);
-    await fileWriter.close();
-    closeSync(fd);
-    expect(readFileSync(path).equals(long)).toBe(true);
-  });
-
-  test('an error is the system’s and concerns its own write only', async () => {
-    const { fd, fileWriter, write } = await writer();
-    const outcomes = await Promise.allSettled([write(Buffer.from('a'), 0), write(Buffer.from('b'), 0, 999_999), write(Buffer.from('c'), 1)]);
-    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    expect((outcomes[1] as PromiseRejectedResult).reason).toMatchObject({ code: 'EBADF', syscall: 'write' });
-    await fileWriter.close();
-    closeSync(fd);
-  });
-
-  test('closing fails what waits and what comes later', async () => {
-    const { fd, fileWriter, write } = await writer();
-    const pending = write(Buffer.alloc(10), 0).catch((error: NodeJS.ErrnoException) => error.code);
-    await fileWriter.close();
-    expect(['EIO', 'ECANCELED', 10]).toContain(await pending);
-    await expect(write(Buffer.alloc(10), 0)).rejects.toMatchObject({ code: 'ECANCELED' });
-    closeSync(fd);
   });
 });

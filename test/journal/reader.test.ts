@@ -170,6 +170,17 @@ describe('sections', () => {
     ]);
   });
 
+  test('the torn beginning of one in the other byte order changes nothing', () => {
+    const torn = new Blocks('big').section().bytes.subarray(0, 16);
+    const blocks = new Blocks('little')
+      .section()
+      .describe(RAW, [[2, 's0']])
+      .packet(0, NOON_US, packet('a'));
+    blocks.raw(torn).packet(0, NOON_US, packet('b'));
+    expect(summary(blocks.bytes)).toEqual(['s0 +0 a', 's0 +0 b']);
+    expect(file.read(blocks.bytes)).toMatchObject({ truncated: true, skippedOctets: 16 });
+  });
+
   test('an empty one, and one at the end', () => {
     const whole = new Blocks()
       .section()
@@ -304,6 +315,20 @@ describe('lengths', () => {
       });
     },
   );
+
+  test('a length that is no multiple of four, although it stands at both ends', () => {
+    const odd = Buffer.alloc(32);
+    odd.writeUInt32LE(6, 0);
+    odd.writeUInt32LE(30, 4);
+    odd.writeUInt32LE(30, 26);
+    const blocks = opening().raw(odd).packet(0, NOON_US, packet('behind'));
+    expect(file.read(blocks.bytes)).toMatchObject({
+      truncated: true,
+      skippedOctets: 32,
+      ignored: 0,
+      packets: [{ payload: 'behind' }],
+    });
+  });
 
   test('memory stays bounded by the largest block', () => {
     const blocks = opening();

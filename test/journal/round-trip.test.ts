@@ -153,7 +153,7 @@ test('any sequence of writes', () => {
       });
       expect(tcpSequences.length).toBe(segments);
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
@@ -188,6 +188,6 @@ test('TCP streams can be put together again from their sequence numbers', () => 
         expect(put.equals(whole)).toBe(true);
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 });

@@ -155,6 +155,18 @@ describe('over TCP and TLS', () => {
     expect(tcpSequences).toEqual(expected.map(([sequence]) => sequence));
   });
 
+  test('begin anew in each section', () => {
+    const writer = new JournalWriter();
+    const firstNumbers = [0, 1000].map((laterMs) => {
+      writer.beginSection();
+      writer.writeSip(message({ transport: 'tcp', timeMs: NOON_MS + laterMs }));
+      writer.writeSip(message({ transport: 'tcp', timeMs: NOON_MS + laterMs }));
+      return (NOON_MS * 64 + laterMs * 64) % 2 ** 32;
+    });
+    const { tcpSequences } = file.read(takeAll(writer));
+    expect(tcpSequences).toEqual(firstNumbers.flatMap((first) => [first, first + 25]));
+  });
+
   test('an empty message is nothing', () => {
     expect(packetsOf(new SipPackets(), { text: '' })).toEqual([]);
   });
