@@ -118,13 +118,15 @@ describe('a recording from socket to journal', () => {
     const session = await capture.open('r1', journalPath('r1'), noteEvents());
     const { rtpPort } = await session.addStream(streamSpec('s0'));
     const sender = await newSender();
+    const delaysMs: number[] = [];
     for (let seq = 0; seq < 4; seq++) {
       await sender.send(rtp({ seq }), rtpPort);
       const sentMs = performance.now();
       await until('written', () => readJournal(journalPath('r1')).packets.length === seq + 1);
-      // The machine may be busy with other things.
-      expect(performance.now() - sentMs).toBeLessThan(200 + 150);
+      delaysMs.push(performance.now() - sentMs);
     }
+    // The machine may be busy with other things now and then; the rhythm itself is tested with a manual clock.
+    expect(delaysMs.toSorted((a, b) => a - b)[1]).toBeLessThan(200 + 50);
     await session.seal();
   });
 

@@ -2,9 +2,9 @@
 import { ReceiverReports } from '../../src/capture/receiver-reports.ts';
 import { MediaStream } from '../../src/capture/stream.ts';
 import { JournalWriter } from '../../src/journal/writer.ts';
+import { journalFile, type ReadPacket, takeAll } from '../journal/read-journal.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { PCMU } from '../support/synthetic-journal.ts';
-import { journalFile, type ReadPacket, takeAll } from '../journal/read-journal.ts';
 
 export const TAKEOVER_MS = 2000;
 export const RTP_PORT = 12_000;
@@ -62,7 +62,9 @@ export function streamFixture(): (options?: { receiving?: boolean; reports?: boo
       octets.push(takeAll(writer));
       const { packets, skippedOctets } = file.read(Buffer.concat(octets));
       if (skippedOctets > 0) throw new Error(`${skippedOctets} octets of the journal make no sense`);
-      return packets.slice(read, (read = packets.length));
+      const more = packets.slice(read);
+      read = packets.length;
+      return more;
     };
     return {
       clock,
