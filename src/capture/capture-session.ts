@@ -12,7 +12,7 @@ import type { PortPool } from './ports.ts';
 import type { CaptureNotice, StreamSettings } from './protocol.ts';
 
 /** Port pairs tried for one stream when other programs sit in our range. */
-const MAX_PAIRS_TRIED = 64;
+const MAX_PAIRS_TRIED = 256;
 /** SIP messages and changes kept while no worker has the recording. */
 const MAX_BACKLOG = 1024;
 const REHOME_RETRY_MS = 250;

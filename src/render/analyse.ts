@@ -7,6 +7,8 @@ import { type EventLog, MAX_EVENTS } from './event-log.ts';
 import { JournalWalk } from './journal-walk.ts';
 import { Pauses } from './pauses.ts';
 import { PayloadTypes } from './payload-types.ts';
+import { type PayloadRates, surveyRates } from './rate-survey.ts';
+import { RatedPayloads } from './rated-payloads.ts';
 import { SequenceClock } from './sequence-clock.ts';
 import { SourceWatch } from './sources.ts';
 import type { Stretch } from './stretch.ts';
@@ -33,6 +35,7 @@ export interface Extent {
 
 export interface StreamAnalysis {
   payloads: PayloadTypes;
+  rates: PayloadRates;
   stretches: Stretch[];
   /** From this audio packet on packets are chained by arrival; null when the timestamps are good to the end. */
   chainedFrom: number | null;
@@ -56,9 +59,12 @@ export interface Analysis {
 
 /** Throws RenderAborted, or what opening and reading the journal throws. */
 export function analyse(job: RenderJob, events: EventLog, isAborted: () => boolean): Analysis {
+  const rates = surveyRates(job, isAborted);
   const streamIds = job.streams.map((stream) => stream.streamId);
   using walk = new JournalWalk(job.journalPath, streamIds, isAborted);
-  const streams: StreamAnalyser[] = job.streams.map((_, index) => new StreamAnalyser(job, index, events));
+  const streams: StreamAnalyser[] = job.streams.map(
+    (_, index) => new StreamAnalyser(job, index, rates[index]!, events),
+  );
   let lastArrivalMs = 0;
   while (walk.next()) {
     if (walk.arrivalMs > lastArrivalMs) lastArrivalMs = walk.arrivalMs;
@@ -78,6 +84,8 @@ class StreamAnalyser {
   readonly #job: RenderJob;
   readonly #streamId: string;
   readonly #payloads: PayloadTypes;
+  readonly #rates: PayloadRates;
+  readonly #ratedPayloads: RatedPayloads;
   readonly #statistics: RtpStatisticsCounter;
   readonly #finder: StretchFinder;
   readonly #sequenceClock: SequenceClock | null;
@@ -91,11 +99,13 @@ class StreamAnalyser {
   readonly #chained: Extent = { startMs: Number.POSITIVE_INFINITY, endMs: Number.NEGATIVE_INFINITY, leadMs: 0 };
   #undecodable = 0;
 
-  constructor(job: RenderJob, index: number, events: EventLog) {
+  constructor(job: RenderJob, index: number, rates: PayloadRates, events: EventLog) {
     const stream = job.streams[index]!;
     this.#job = job;
     this.#streamId = stream.streamId;
     this.#payloads = new PayloadTypes(stream, job.streams);
+    this.#rates = rates;
+    this.#ratedPayloads = new RatedPayloads(this.#payloads, rates.parts);
     this.#statistics = new RtpStatisticsCounter(stream.formats);
     this.#finder = new StretchFinder(LIMITS[stream.placement]);
     this.#sequenceClock = stream.placement === 'arrival' ? new SequenceClock() : null;
@@ -111,7 +121,7 @@ class StreamAnalyser {
     this.#sources.observe(walk);
     const { header } = walk;
     const isNew = this.#statistics.observe(header, walk.unixMs) !== 'duplicate';
-    const meaning = this.#payloads.of(header.payloadType);
+    const meaning = this.#ratedPayloads.next(header);
     switch (meaning.kind) {
       case 'audio': {
         const samples = meaning.decoder.samplesIn(header.payloadEnd - header.payloadStart);
@@ -144,6 +154,7 @@ class StreamAnalyser {
     const statistics = this.#statistics.summary();
     return {
       payloads: this.#payloads,
+      rates: this.#rates,
       stretches: this.#finder.finish(),
       chainedFrom: this.#finder.lostAt,
       chained: this.#chained,

@@ -74,7 +74,7 @@ export function renderJob(job: RenderJob, options: RenderOptions = {}): RenderRe
     audio,
     streams: analysis.streams.map((stream) => stream.figures),
     events: events.finish(extent?.startMs ?? 0, extent?.leadMs ?? 0),
-    warnings: [...renderWarnings(job, analysis), ...events.warnings()],
+    warnings: [...renderWarnings(job, analysis, extent?.startMs ?? 0), ...events.warnings()],
   };
 }
 

@@ -2,6 +2,7 @@
 import type { RenderStream } from '../recording/engines.ts';
 import type { MediaFormat } from '../recording/media.ts';
 import { STATIC_PAYLOAD_TYPES } from '../rtp/static-payload-types.ts';
+import { ALAW_TO_LINEAR, ULAW_TO_LINEAR } from './codecs/g711.ts';
 import { type AudioDecoder, createDecoder } from './codecs/registry.ts';
 
 export type PayloadMeaning =
@@ -35,6 +36,28 @@ export class PayloadTypes {
     const meaning = this.#find(payloadType);
     this.#meanings[payloadType] = meaning;
     return meaning;
+  }
+
+  /** What a G.711 payload type means at another rate or with interleaved channels; made anew with each call. */
+  g711At(payloadType: number, clockRateHz: number, channels: number): PayloadMeaning {
+    const usual = this.of(payloadType);
+    const encoding = this.#declared(payloadType)?.encoding ?? '';
+    const decoder = createDecoder({ payloadType, encoding, clockRateHz, channels, fmtp: null });
+    if (usual.kind !== 'audio' || decoder === null) return usual;
+    return { ...usual, clockRateHz, ticksPerSample: 1, decoder };
+  }
+
+  /** The code table of a G.711 payload type, null for others. */
+  g711Table(payloadType: number): Int16Array | null {
+    const { name } = this.of(payloadType);
+    if (name.startsWith('PCMU/')) return ULAW_TO_LINEAR;
+    return name.startsWith('PCMA/') ? ALAW_TO_LINEAR : null;
+  }
+
+  /** As the SDP has it, `PCMU/16000`. */
+  labelOf(payloadType: number): string {
+    const format = this.#declared(payloadType);
+    return format === null ? `payload type ${payloadType}` : `${format.encoding.toUpperCase()}/${format.clockRateHz}`;
   }
 
   #find(payloadType: number): PayloadMeaning {

@@ -4,6 +4,7 @@ import type { Analysis, StreamAnalysis } from './analyse.ts';
 import { JournalWalk } from './journal-walk.ts';
 import { Locator, type MappedStretch } from './locator.ts';
 import type { Mixer } from './mixer.ts';
+import { RatedPayloads } from './rated-payloads.ts';
 import { type Track, WINDOW_MS } from './track.ts';
 
 /** A packet cannot hold what was spoken so long after its arrival: its timestamp is wrong. */
@@ -44,19 +45,21 @@ export function placePackets(
 class Placer {
   readonly #stream: PlacedStream;
   readonly #locator: Locator;
+  readonly #payloads: RatedPayloads;
   #ssrc = -1;
   #sequenceNumber = 0;
   #missing = 0;
 
   constructor(stream: PlacedStream, placement: 'rtp-time' | 'arrival') {
     this.#stream = stream;
+    this.#payloads = new RatedPayloads(stream.analysis.payloads, stream.analysis.rates.parts);
     this.#locator = new Locator(stream.analysis, stream.stretches, placement);
   }
 
   place(walk: JournalWalk): void {
     const { header } = walk;
     this.#countMissing(header.ssrc, header.sequenceNumber);
-    const meaning = this.#stream.analysis.payloads.of(header.payloadType);
+    const meaning = this.#payloads.next(header);
     if (meaning.kind !== 'audio') return;
     const { decoder } = meaning;
     const samples = decoder.samplesIn(header.payloadEnd - header.payloadStart);

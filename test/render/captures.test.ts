@@ -162,4 +162,27 @@ describe('mod_oreka', () => {
     expect(toneLevel(left, 8000, 440, 1520, 3000)).toBeGreaterThan(-30);
     expect(Math.abs(result.audio!.durationMs - 4520)).toBeLessThan(15);
   });
+
+  test.each(['normal', 'ivr', 'late-callee', 'mux', 'api-start-stop', 'xheaders'])(
+    '%s: every payload has the rate of its label',
+    async (name) => {
+      const path = fileURLToPath(new URL(`../fixtures/oreka/${name}/oreka.pcap`, import.meta.url));
+      const isAudio = ({ destination, payload }: CapturedDatagram) =>
+        destination.port !== 6000 && payload.length === 172;
+      const ports = readPcap(readFileSync(path))
+        .filter(isAudio)
+        .map(({ destination }) => destination.port);
+      const streams = streamsOf(`oreka/${name}/oreka`, [...new Set(ports)]);
+      const { result, left } = await renderCapture(streams, 'arrival');
+      expect(result.warnings).toEqual([]);
+      expect(result.streams.map(({ late, lost, undecodable }) => [late, lost, undecodable])).toEqual(
+        streams.map(() => [0, 0, 0]),
+      );
+      // The tones repeat themselves, so likeness shows what is heard, and the length when.
+      expect(compare(left, streams[0]!, result.audio!.startMs).worst).toBeGreaterThan(0.99);
+      const arrivals = streams.flat().map(({ timeMs }) => timeMs);
+      const spanMs = Math.max(...arrivals) - Math.min(...arrivals) + 20;
+      expect(Math.abs(result.audio!.durationMs - spanMs)).toBeLessThan(20);
+    },
+  );
 });

@@ -289,7 +289,7 @@ describe('payload types', () => {
     [13, 'comfort-noise', 'CN/8000'],
     [10, 'audio', 'L16/44100/2'],
     [18, 'undecodable', 'G729/8000'],
-    [110, 'undecodable', 'PCMA/8000/2'],
+    [110, 'audio', 'PCMA/8000/2'],
     [120, 'undecodable', 'unknown-120'],
   ])('%i: own formats, the others’, the static table', (payloadType, kind, name) => {
     const { kind: foundKind, name: foundName } = types.of(payloadType);

@@ -73,3 +73,22 @@ export function decodeG711(
   const shift = at - start;
   for (let i = start; i < end; i++) out[i + shift] = table[buffer[i]!]!;
 }
+
+/** The same for several channels whose octets alternate: each sample is the channels' mean. */
+export function decodeInterleavedG711(
+  table: Int16Array,
+  channels: number,
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  out: Int16Array,
+  at: number,
+): void {
+  const samples = Math.floor((end - start) / channels);
+  let from = start;
+  for (let i = 0; i < samples; i++) {
+    let sum = 0;
+    for (let channel = 0; channel < channels; channel++) sum += table[buffer[from++]!]!;
+    out[at + i] = Math.round(sum / channels);
+  }
+}

@@ -1,6 +1,6 @@
 // Which encodings can be decoded. A codec that is not here is kept in the journal and said to be undecodable: never guessed.
 import type { MediaFormat } from '../../recording/media.ts';
-import { ALAW_TO_LINEAR, decodeG711, ULAW_TO_LINEAR } from './g711.ts';
+import { ALAW_TO_LINEAR, decodeG711, decodeInterleavedG711, ULAW_TO_LINEAR } from './g711.ts';
 import { decodeL16, l16SamplesIn } from './l16.ts';
 
 /** Payload to mono samples. One is made per stream and payload type and sees its packets in the order of arrival. */
@@ -39,11 +39,17 @@ export function createDecoder(format: MediaFormat): AudioDecoder | null {
   return make(format);
 }
 
-function g711Decoder(table: Int16Array, format: MediaFormat): AudioDecoder | null {
-  // RFC 3551 §4.1 would interleave further channels octet by octet; nobody sends it.
-  if (format.channels !== 1) return null;
+/** Further channels are interleaved octet by octet (RFC 3551 §4.1) and mixed down. */
+function g711Decoder(table: Int16Array, { clockRateHz, channels }: MediaFormat): AudioDecoder {
+  if (channels > 1) {
+    return {
+      sampleRateHz: clockRateHz,
+      samplesIn: (octets) => Math.floor(octets / channels),
+      decode: (buffer, start, end, out, at) => decodeInterleavedG711(table, channels, buffer, start, end, out, at),
+    };
+  }
   return {
-    sampleRateHz: format.clockRateHz,
+    sampleRateHz: clockRateHz,
     samplesIn: (octets) => octets,
     decode: (buffer, start, end, out, at) => decodeG711(table, buffer, start, end, out, at),
   };

@@ -1,6 +1,7 @@
 // Which formats are decoded, and what L16 becomes.
 import { describe, expect, test } from 'vitest';
 import type { MediaFormat } from '../../../src/recording/media.ts';
+import { decodeUlaw, linearToUlaw } from '../../../src/render/codecs/g711.ts';
 import { encodeL16 } from '../../../src/render/codecs/l16.ts';
 import { createDecoder } from '../../../src/render/codecs/registry.ts';
 
@@ -37,6 +38,12 @@ describe('L16', () => {
   });
 });
 
+test('G.711: channels interleaved octet by octet are mixed down, an incomplete last one is left out', () => {
+  const [loud, soft] = [linearToUlaw(8000), linearToUlaw(-1000)];
+  const mean = Math.round((decodeUlaw(loud) + decodeUlaw(soft)) / 2);
+  expect(decode(format('PCMU', 8000, 2), Uint8Array.of(loud, soft, soft, loud, loud))).toEqual([mean, mean]);
+});
+
 test('the sample rate is that of the format', () => {
   expect(
     [format('PCMU', 8000), format('pcma', 16_000), format('L16', 48_000)].map((f) => createDecoder(f)?.sampleRateHz),
@@ -53,7 +60,7 @@ test.each([
   format('L16', 8000.5),
   format('L16', 8000, 0),
   format('L16', 8000, 1000),
-  format('PCMU', 8000, 2),
+  format('PCMU', 8000, 9),
 ])('no decoder for %o', (unknown) => {
   expect(createDecoder(unknown)).toBeNull();
 });
