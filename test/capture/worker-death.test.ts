@@ -51,7 +51,7 @@ describe('a worker dies', () => {
     session.updateStream('s1', { receiving: true });
     const [one, two] = [await newSender(), await newSender()];
     const talks = [talk(one, a.rtpPort, 1), talk(two, b.rtpPort, 2)];
-    await sleep(500);
+    await sleep(900);
     const killedMs = performance.now();
     await capture.killWorkerOf('r1');
     const record = {
