@@ -35,18 +35,21 @@ export class Spool {
     try {
       await mkdir(directory, { mode: 0o750 });
     } catch (error) {
-      throw new RecorderError('STORAGE_FAILED', (error as Error).message, { cause: error });
+      throw storageFailed(error as Error);
     }
     return { directory, journalPath: join(directory, 'capture.pcapng'), audioPath: join(directory, 'audio.wav') };
   }
 
-  /** Writes for one recording follow each other; the state is taken as it is at the call. */
+  /** Writes for one recording follow each other; the state is taken as it is at the call. Rejects with STORAGE_FAILED. */
   save(state: SessionState): Promise<void> {
     const { recordingId } = state;
     const text = JSON.stringify(state);
     const path = join(this.directory(recordingId), SESSION_FILE);
     const before = this.#writes.get(recordingId) ?? Promise.resolve();
-    const write = before.catch(() => {}).then(() => replaceFile(path, text, 'rename-only'));
+    const write = before
+      .catch(() => {})
+      .then(() => replaceFile(path, text, 'rename-only'))
+      .catch((error: Error) => Promise.reject(storageFailed(error)));
     this.#writes.set(recordingId, write);
     const forget = () => {
       if (this.#writes.get(recordingId) === write) this.#writes.delete(recordingId);
@@ -91,4 +94,8 @@ export class Spool {
       return null;
     }
   }
+}
+
+function storageFailed(error: Error): RecorderError {
+  return new RecorderError('STORAGE_FAILED', error.message, { cause: error });
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { ArchiveEngine, CaptureEngine, CaptureEvents } from './engines.ts';
+import type { ArchiveEngine, CaptureEngine, CaptureEvents, CaptureSession } from './engines.ts';
 import type { Finisher } from './finisher.ts';
 import { LiveRecording, type RecordingLimits } from './live-recording.ts';
 import type { AnnouncedAddress, AnnouncedPort } from './media.ts';
@@ -90,7 +90,7 @@ export class LiveRecorder implements Recorder {
     const state = initialState(recordingId, request, paths, clock);
 
     let recording: LiveRecording | undefined;
-    let session: Awaited<ReturnType<CaptureEngine['open']>> | undefined;
+    let session: CaptureSession | undefined;
     try {
       const announced = request.streams.find((stream) => stream.announced)?.announced;
       const events: CaptureEvents = {
@@ -117,15 +117,20 @@ export class LiveRecorder implements Recorder {
       await archive.saveSession(state);
     } catch (error) {
       recording?.abort();
-      await session?.seal();
-      await archive
-        .discardSession(recordingId)
-        .catch((err) => log.warn({ err }, 'a refused session stays in the spool'));
+      // Not waited for: on a failing disk it takes seconds, and the client is to try its next recorder at once.
+      void this.#cleanUp(recordingId, session, log);
       throw error;
     }
     this.#running.set(recordingId, { recording, onEnded: request.onEnded });
     log.info({ peer: request.peer, streams: state.streams.length }, 'recording started');
     return recording;
+  }
+
+  async #cleanUp(recordingId: string, session: CaptureSession | undefined, log: Log): Promise<void> {
+    await session?.seal();
+    await this.#parts.archive
+      .discardSession(recordingId)
+      .catch((err) => log.warn({ err }, 'a refused session stays in the spool'));
   }
 
   #sealed(state: SessionState): void {

@@ -117,6 +117,14 @@ describe('the spool', () => {
     expect((await archive.unfinishedSessions())[0]?.endMs).toBe(19);
   });
 
+  test('a state that cannot be written is STORAGE_FAILED', async () => {
+    const data = await temporaryDirectory();
+    const archive = await openArchive(data);
+    const state = stateOf(ID, await archive.createSession(ID));
+    await mkdir(join(data, 'spool', ID, 'session.json.part'));
+    await expect(archive.saveSession(state)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+  });
+
   test('a half-written session.json is kept for a person and does not stop the others', async () => {
     const data = await temporaryDirectory();
     const archive = await openArchive(data);

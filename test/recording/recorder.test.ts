@@ -46,11 +46,18 @@ describe('start', () => {
   test('a start that fails half-way leaves nothing behind', async () => {
     capture.failStream = { nth: 2, error: new RecorderError('NO_PORTS') };
     await expect(recorder.start(startRequest())).rejects.toMatchObject({ code: 'NO_PORTS' });
+    await settle();
     expect(recorder.activeRecordings).toBe(0);
     expect(capture.sessions[0]?.seals).toBe(1);
     expect(archive.discarded).toHaveLength(1);
     expect(clock.pendingTimers).toBe(0);
     expect(render.jobs).toEqual([]);
+  });
+
+  test('a refusal does not wait for a disk that fails', async () => {
+    capture.failStream = { nth: 1, error: new RecorderError('NO_PORTS') };
+    archive.discardSession = () => new Promise(() => {});
+    await expect(recorder.start(startRequest())).rejects.toMatchObject({ code: 'NO_PORTS' });
   });
 
   test('the limit counts recordings that are still starting', async () => {
