@@ -85,6 +85,8 @@ async function startServer(data: string) {
     data,
     '--sip',
     'udp:127.0.0.1:0',
+    '--oreka',
+    'off',
     '--media-address',
     '127.0.0.1',
     '--rtp-ports',
