@@ -89,6 +89,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(() => finisher.close());
 
     const capture = createCapture({
+      receiver: config.rtp.receiver,
       bindAddress: config.rtp.bindAddress,
       ...(config.rtp.mediaAddress === null ? {} : { localHost: config.rtp.mediaAddress }),
       portRange: parsePortRange(config.rtp.ports)!,

@@ -11,7 +11,7 @@ import { Announcements, isAnnouncement } from './announcements.ts';
 import { WorkerCaptureSession } from './capture-session.ts';
 import { type PoolWorker, WorkerPool } from './pool.ts';
 import { PortPool, type PortRange } from './ports.ts';
-import type { CaptureNews, WorkerSums } from './protocol.ts';
+import type { CaptureNews, ReceiverKind, WorkerSums } from './protocol.ts';
 
 const REST_MS = 5000;
 const TAKEOVER_MS = 2000;
@@ -21,6 +21,8 @@ const RECORDING_BUFFER_OCTETS = 8 << 20;
 const WORKER_BUFFER_OCTETS = 512 << 20;
 
 export interface CaptureOptions {
+  /** How datagrams are received. Default `dgram`, which works everywhere. */
+  receiver?: ReceiverKind;
   /** Where RTP and RTCP are received, e.g. `0.0.0.0`. */
   bindAddress: string;
   portRange: PortRange;
@@ -96,6 +98,7 @@ class PooledCapture implements Capture {
       log: this.#log,
       settings: {
         anchor: options.anchor ?? processAnchor,
+        receiver: options.receiver ?? 'dgram',
         bindAddress: options.bindAddress,
         localHost: options.localHost ?? options.bindAddress,
         restMs,

@@ -3,9 +3,13 @@ import type { ClockAnchor } from '../lib/clock.ts';
 import type { CaptureStreamSpec } from '../recording/engines.ts';
 import type { AnnouncedAddress, MediaFormat, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
 
+export type ReceiverKind = 'dgram' | 'linux';
+
 /** A worker's settings, in its workerData. */
 export interface WorkerSettings {
   anchor: ClockAnchor;
+  /** `linux`: system calls through koffi; the worker does not start where that is not possible. */
+  receiver: ReceiverKind;
   bindAddress: string;
   /** Our address as the journal shows it. */
   localHost: string;

@@ -6,6 +6,7 @@ import { CaptureWorker } from './capture-worker.ts';
 import { AnsweringChannel } from './channel.ts';
 import { DgramReceiver } from './dgram-receiver.ts';
 import { FileWriter } from './file-writer.ts';
+import { createLinuxReceiver } from './linux/linux-receiver.ts';
 import type { CaptureCalls, CaptureNews, CaptureNotice, WorkerSettings } from './protocol.ts';
 
 const settings = workerData as WorkerSettings;
@@ -15,7 +16,7 @@ const clock = anchoredClock(settings.anchor);
 const worker = new CaptureWorker({
   settings,
   clock,
-  receiver: new DgramReceiver(clock),
+  receiver: settings.receiver === 'linux' ? createLinuxReceiver(clock) : new DgramReceiver(clock),
   fileSystem: { ...fs, write: (...args) => fileWriter.write(...args) },
   tell: (news) => channel.tell(news),
 });

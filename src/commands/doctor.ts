@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { linuxReceiverAvailable } from '../capture/linux/availability.ts';
 import { parseHostPort, parsePortRange, parseSipListener, type SipListener } from '../config/addresses.ts';
 import type { Config } from '../config/schema.ts';
 import { probeDrachtio } from '../drachtio/probe.ts';
@@ -36,7 +37,8 @@ export async function doctor(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: CONFIG_OPTIONS });
   const config = configFromFlags(values);
   const findings = [
-    ok(`Node ${process.version}, ${availableParallelism()} cores; media is received with node:dgram`),
+    ok(`Node ${process.version}, ${availableParallelism()} cores`),
+    checkReceiver(config),
     ...(await checkData(config)),
     ...(await checkSignalling(config)),
     ...(await checkPorts(config)),
@@ -45,6 +47,17 @@ export async function doctor(args: string[]): Promise<number> {
   ];
   for (const { verdict, text } of findings) console.log(`${verdict.padEnd(4)}  ${text}`);
   return findings.some((finding) => finding.verdict === 'fail') ? EXIT_FAILED : EXIT_OK;
+}
+
+function checkReceiver({ rtp }: Config): Finding {
+  const linux = linuxReceiverAvailable();
+  if (rtp.receiver === 'linux') {
+    return linux.available
+      ? ok('media is received with Linux system calls')
+      : fail(`rtp.receiver linux cannot be used: ${linux.reason}; set it to dgram`);
+  }
+  const hint = linux.available ? '; rtp.receiver linux would work here and takes less CPU' : '';
+  return ok(`media is received with node:dgram${hint}`);
 }
 
 async function checkData(config: Config): Promise<Finding[]> {

@@ -117,6 +117,10 @@ const rtp = z.strictObject({
       "Seconds that the ports of an ended call stay bound, because one ICMP error stops rtpproxy's copy for good.",
     ),
   receiverReports: z.boolean().default(true).describe('Send RTCP receiver reports to the media senders.'),
+  receiver: z
+    .enum(['dgram', 'linux'])
+    .default('dgram')
+    .describe('How media is received. dgram: works everywhere. linux: system calls, half the CPU, on 64-bit Linux.'),
   workers: z
     .number()
     .int()

@@ -26,8 +26,9 @@ async function bareReceiver(recordings: number): Promise<void> {
   );
 }
 
-async function captureReceiver(recordings: number, directory: string): Promise<void> {
-  const capture = createCapture({ bindAddress: '127.0.0.1', portRange: { first: 20_000, last: 32_000 }, workers: 1 });
+async function captureReceiver(recordings: number, directory: string, receiver: 'dgram' | 'linux'): Promise<void> {
+  const portRange = { first: 20_000, last: 32_000 };
+  const capture = createCapture({ bindAddress: '127.0.0.1', portRange, workers: 1, receiver });
   const events = {
     interrupted: (_: number, reason: string) => console.error('interrupted', reason),
     resumed: () => {},
@@ -119,5 +120,6 @@ function boundSocket(): Promise<Socket> {
 
 const [role, first, second, third] = process.argv.slice(2);
 if (role === 'dgram') await bareReceiver(Number(first));
-else if (role === 'capture') await captureReceiver(Number(first), second!);
+else if (role === 'capture') await captureReceiver(Number(first), second!, 'dgram');
+else if (role === 'linux') await captureReceiver(Number(first), second!, 'linux');
 else if (role === 'sender') await sender(Number(first), Number(second), Number(third));

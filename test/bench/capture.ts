@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { linuxReceiverAvailable } from '../../src/capture/linux/availability.ts';
 
 export interface CaptureBenchOptions {
   /** Two streams each. */
@@ -27,6 +28,8 @@ export interface CaptureBenchResult {
   streams: number;
   dgram: ReceiverCost;
   capture: ReceiverCost & { journalOctetsPerPacket: number };
+  /** The same with the Linux receiver; null where it cannot be used. */
+  linux: (ReceiverCost & { journalOctetsPerPacket: number }) | null;
   /** capture over dgram. */
   ratio: number;
 }
@@ -44,11 +47,13 @@ export async function benchCapture({
   const directory = await mkdtemp(join(tmpdir(), 'sipreel-bench-'));
   const dgram: Measured[] = [];
   const capture: Measured[] = [];
+  const linux: Measured[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
       const load = { recordings, packetsPerSecond, seconds, warmUpSeconds };
       dgram.push(await measure('dgram', load, directory));
       capture.push(await measure('capture', load, directory));
+      if (linuxReceiverAvailable().available) linux.push(await measure('linux', load, directory));
     }
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -59,6 +64,7 @@ export async function benchCapture({
     streams: recordings * 2,
     dgram: { cpuPerPacketUs: bare.cpuPerPacketUs, packets: bare.packets, lost: bare.lost },
     capture: recorded,
+    linux: linux.length > 0 ? median(linux) : null,
     ratio: recorded.cpuPerPacketUs / bare.cpuPerPacketUs,
   };
 }
@@ -68,7 +74,7 @@ interface Measured extends ReceiverCost {
 }
 
 async function measure(
-  receiver: 'dgram' | 'capture',
+  receiver: 'dgram' | 'capture' | 'linux',
   load: Required<Omit<CaptureBenchOptions, 'rounds'>>,
   directory: string,
 ): Promise<Measured> {

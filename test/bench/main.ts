@@ -6,7 +6,7 @@ import { benchSignalling } from './signalling.ts';
 
 const BENCHES: Record<string, () => Promise<string[]>> = {
   async capture() {
-    const { streams, dgram, capture, ratio } = await benchCapture();
+    const { streams, dgram, capture, linux, ratio } = await benchCapture();
     const row = (name: string, { cpuPerPacketUs, packets, lost }: typeof dgram) =>
       `  ${name.padEnd(34)} ${cpuPerPacketUs.toFixed(2)} µs per packet (${packets} packets, ${lost} lost)`;
     return [
@@ -14,6 +14,12 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
       row('bare node:dgram receiver', dgram),
       row('capture: statistics and journal too', capture),
       `  ratio ${ratio.toFixed(2)} (aim: at most 1.30)`,
+      ...(linux
+        ? [
+            row('the same, rtp.receiver linux', linux),
+            `  ratio ${(linux.cpuPerPacketUs / dgram.cpuPerPacketUs).toFixed(2)}`,
+          ]
+        : ['  rtp.receiver linux cannot be used here']),
     ];
   },
   async render() {

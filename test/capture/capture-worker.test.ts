@@ -36,6 +36,7 @@ async function setUp(settings: { workerBufferOctets?: number } = {}) {
   const worker = new CaptureWorker({
     settings: {
       anchor: { unixMs: 0, monotonicNs: 0n },
+      receiver: 'dgram' as const,
       bindAddress: '127.0.0.1',
       localHost: '127.0.0.1',
       restMs: 5000,
