@@ -65,11 +65,14 @@ function expectEachPacketInPlace(samples: Int16Array, hz: number, sent: SentPack
 /** The first sample's time, on the clock that the sent packets' times are on. */
 const zeroOf = ({ times }: RecordingDocument) => Date.parse(times.audioStart!);
 
-/** FreeSWITCH sends 4 ms after it has named the port. On a busy test machine a port may be bound a packet too late; nothing is missing later. */
-function expectWhole({ streams }: RecordingDocument, { sent }: OrekaReplay): void {
+/**
+ * FreeSWITCH sends 4 ms after it has named the port. On a busy test machine a port may be bound some packets too late;
+ * nothing is missing later.
+ */
+function expectWhole({ streams }: RecordingDocument, { sent }: OrekaReplay, missingAtStart = 2): void {
   for (const [index, packets] of [sent.rx, sent.tx].entries()) {
     expect(streams[index]!.lost).toBe(0);
-    expect(streams[index]!.packets).toBeGreaterThanOrEqual(packets.length - 2);
+    expect(streams[index]!.packets).toBeGreaterThanOrEqual(packets.length - missingAtStart);
     expect(streams[index]!.packets).toBeLessThanOrEqual(packets.length);
   }
 }
@@ -252,7 +255,8 @@ test('50 SIPREC and 50 mod_oreka calls at once in one process: all whole', { tim
     const { document } = recording;
     const call = calls.find(({ callId }) => callId === document.call.sipCallId);
     expect(document).toMatchObject({ state: 'finished', endReason: 'ended', warnings: [] });
-    if (call) expectWhole(document, call);
+    // A hundred calls begin within two seconds while the runner keeps both cores busy: 200 ms at the most.
+    if (call) expectWhole(document, call, 10);
     const { channels } = audio(recording);
     expect(level(channels[0]!, 440, 200, 5_000)).toBeGreaterThan(AUDIBLE_DB);
     expect(level(channels[1]!, 880, 200, 5_000)).toBeGreaterThan(AUDIBLE_DB);
