@@ -9,6 +9,8 @@ export default defineConfig({
     maxWorkers: 2,
     // Concurrent tests start servers of their own; more at once than this lose packets on two cores.
     maxConcurrency: 3,
+    // Whole calls in real time on a machine shared with others: what fails once is tried once more, and shown as flaky.
+    retry: process.env.CI ? 1 : 0,
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },

@@ -30,7 +30,7 @@ async function recorderOn(adminPort: number, secret = SECRET) {
   const data = await temporaryDirectory();
   const config = join(data, 'config.yaml');
   await writeFile(config, 'drachtio: { patienceSeconds: 1 }\noreka: { listen: [] }\n');
-  const firstPort = 30_000 + 100 * Math.floor(Math.random() * 20);
+  const firstPort = 3_000 + 100 * Math.floor(Math.random() * 20);
   const recorder = new ServeProcess(
     [
       '--config',
