@@ -216,6 +216,14 @@ export function receiverSuite(name: string, create: () => ReceiverUnderTest): vo
       expect(await got).toEqual({ text: 'report', port: port.port });
     });
 
+    test('sends small, large and empty arrays as they are', async () => {
+      const port = await open();
+      const sent = [Uint8Array.of(1, 2, 3), new Uint8Array(1400).fill(7), new Uint8Array(0), Buffer.from('pooled')];
+      for (const octets of sent) port.send(octets, '127.0.0.1', port.port);
+      await handOverUntil(receiver, () => sink.datagrams.length >= sent.length);
+      expect(sink.datagrams.map(({ octets }) => octets)).toEqual(sent.map((octets) => Buffer.from(octets)));
+    });
+
     test('what cannot be sent is ignored', async () => {
       const port = await open();
       port.send(Buffer.from('x'), '::1', 9);
