@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { parsePortRange } from '../addresses.ts';
+import { ipAddress, seconds } from './values.ts';
+
+const portRange = z.string().refine((text) => {
+  const range = parsePortRange(text);
+  return range !== null && range.last - range.first >= 3;
+}, 'must be FIRST-LAST with at least four ports between 1 and 65535');
+
+export const rtp = z.strictObject({
+  mediaAddress: ipAddress
+    .nullable()
+    .default(null)
+    .describe('Address in our SDP answers. Null: the local address that faces the client.'),
+  bindAddress: ipAddress.default('0.0.0.0').describe('Address on which the RTP ports are bound.'),
+  ports: portRange
+    .default('40000-64999')
+    .describe('Port range for RTP (even) and RTCP (odd); a call with two parties takes four.'),
+  restSeconds: seconds(3_600)
+    .default(5)
+    .describe(
+      "Seconds that the ports of an ended call stay bound, because one ICMP error stops rtpproxy's copy for good.",
+    ),
+  receiverReports: z.boolean().default(true).describe('Send RTCP receiver reports to the media senders.'),
+  receiver: z
+    .enum(['dgram', 'linux'])
+    .default('dgram')
+    .describe('How media is received. dgram: works everywhere. linux: system calls, half the CPU, on 64-bit Linux.'),
+  workers: z
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe('Capture threads; 0 is one less than the cores, between 1 and 4.'),
+});

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { unknownNameFields } from '../../archive/names.ts';
+
+const nameTemplate = z.string().refine((text) => text.length > 0 && unknownNameFields(text).length === 0, {
+  error: (issue) => {
+    const unknown = unknownNameFields(String(issue.input));
+    return unknown.length > 0 ? `has unknown fields: ${unknown.join(', ')}` : 'must not be empty';
+  },
+});
+
+export const storage = z.strictObject({
+  name: nameTemplate
+    .default('{start}_{caller}_{callee}_{id}')
+    .describe(
+      'Directory name of a recording; fields: start, caller, callee, callerName, calleeName, callId, group, source, id.',
+    ),
+  journal: z
+    .enum(['always', 'when-needed'])
+    .default('always')
+    .describe('Keep capture.pcapng beside the audio always, or only when the audio does not hold everything.'),
+});

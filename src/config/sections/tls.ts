@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { file } from './values.ts';
+
+export const tls = z.strictObject({
+  certificateFile: file.describe(
+    'PEM file with the certificate for tls listeners, then its intermediates. Read again when it changes.',
+  ),
+  keyFile: file.describe('PEM file with its private key, not encrypted.'),
+  authoritiesFile: file.describe(
+    "PEM file with the authorities that peers' certificates must come from. Null: the system's, for servers only.",
+  ),
+  clientCertificates: z
+    .enum(['none', 'request', 'require'])
+    .default('none')
+    .describe('Whether clients must show a certificate from authoritiesFile.'),
+  minimumVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest TLS version that is taken.'),
+});
