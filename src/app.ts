@@ -112,11 +112,16 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       log,
       limits: {
         maxRecordings: limits.recordings,
+        floorMiB: config.storage.floorMiB,
+        floorPercent: config.storage.floorPercent,
+        reservePerRecordingMiB: config.storage.reservePerRecordingMiB,
         inactivityMs: limits.inactivitySeconds * 1000,
         holdInactivityMs: limits.holdInactivitySeconds * 1000,
         maxDurationMs: limits.maxDurationSeconds * 1000,
       },
     });
+    closers.push(async () => recorder.close());
+    await recorder.watch();
     const recovered = await recoverSessions({ archive, finisher, log });
 
     const signalling = await startSignalling(config, log, closers);

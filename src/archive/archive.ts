@@ -1,9 +1,9 @@
 // The archive engine: spool and tree behind the heart's interface.
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../lib/log.ts';
 import { type RecordingDocument, recordingDocument } from '../recording/document.ts';
-import type { ArchiveEngine } from '../recording/engines.ts';
+import type { ArchiveEngine, StorageSpace } from '../recording/engines.ts';
 import { type FilingOptions, fileRecording, type JournalPolicy, moveToPlace } from './filing.ts';
 import { Spool } from './spool.ts';
 
@@ -50,6 +50,19 @@ export function createArchive(options: ArchiveOptions): ArchiveEngine & { prepar
     saveSession: (state) => spool.save(state),
     discardSession: (recordingId) => spool.remove(recordingId),
     unfinishedSessions: () => spool.sessions(),
+    space: async () => {
+      const [spoolSpace, archiveSpace] = await Promise.all([spaceAt(spool.root), spaceAt(filing.root)]);
+      return { spool: spoolSpace, archive: archiveSpace };
+    },
     file: (state, document) => fileRecording(spool.directory(state.recordingId), document, filing),
+  };
+}
+
+async function spaceAt(directory: string): Promise<StorageSpace> {
+  const { bavail, blocks, bsize, files, ffree } = await statfs(directory);
+  return {
+    freeOctets: bavail * bsize,
+    totalOctets: blocks * bsize,
+    freeInodes: files > 0 ? ffree : null,
   };
 }

@@ -12,22 +12,22 @@ const RECORDING_ID = /^[0-9a-f-]{36}$/;
 const MAX_SESSION_OCTETS = 64 << 20;
 
 export class Spool {
-  readonly #root: string;
+  readonly root: string;
   readonly #log: Log;
   readonly #writes = new Map<string, Promise<void>>();
 
   constructor(dataDirectory: string, log: Log) {
-    this.#root = join(dataDirectory, 'spool');
+    this.root = join(dataDirectory, 'spool');
     this.#log = log;
   }
 
   async prepare(): Promise<void> {
-    await mkdir(this.#root, { recursive: true, mode: 0o750 });
+    await mkdir(this.root, { recursive: true, mode: 0o750 });
   }
 
   directory(recordingId: string): string {
     if (!RECORDING_ID.test(recordingId)) throw new RecorderError('STORAGE_FAILED', 'Not a recording id.');
-    return join(this.#root, recordingId);
+    return join(this.root, recordingId);
   }
 
   async create(recordingId: string): Promise<{ directory: string; journalPath: string; audioPath: string }> {
@@ -66,7 +66,7 @@ export class Spool {
   /** Sessions to take up, oldest first. A directory that was moved since gets its paths corrected. */
   async sessions(): Promise<SessionState[]> {
     const found: SessionState[] = [];
-    for (const name of await readdir(this.#root)) {
+    for (const name of await readdir(this.root)) {
       if (!RECORDING_ID.test(name)) continue;
       const state = await this.#read(name);
       if (state) found.push(state);

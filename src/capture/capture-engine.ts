@@ -5,7 +5,7 @@ import { type Clock, type ClockAnchor, processAnchor, systemClock } from '../lib
 import { closeOnce } from '../lib/close.ts';
 import { RecorderError } from '../lib/errors.ts';
 import { type Log, silentLog } from '../lib/log.ts';
-import type { CaptureEngine, CaptureEvents } from '../recording/engines.ts';
+import type { CaptureEngine, CaptureEvents, CaptureLoad } from '../recording/engines.ts';
 import type { AnnouncedAddress, AnnouncedPort } from '../recording/media.ts';
 import { Announcements, isAnnouncement } from './announcements.ts';
 import { WorkerCaptureSession } from './capture-session.ts';
@@ -16,6 +16,8 @@ import type { CaptureNews, ReceiverKind, WorkerSums } from './protocol.ts';
 const REST_MS = 5000;
 const TAKEOVER_MS = 2000;
 const FLUSH_MS = 200;
+/** Workers report every second; twice that is no sign of trouble yet. */
+const SILENCE_MS = 2000;
 const REPORT_INTERVAL_MS = 5000;
 const RECORDING_BUFFER_OCTETS = 8 << 20;
 const WORKER_BUFFER_OCTETS = 512 << 20;
@@ -82,6 +84,7 @@ class PooledCapture implements Capture {
   readonly #ports: PortPool;
   readonly #pool: WorkerPool;
   readonly #announcements: Announcements;
+  readonly #workerBufferOctets: number;
   readonly #sessions = new Map<string, WorkerCaptureSession>();
 
   constructor(options: CaptureOptions) {
@@ -90,6 +93,7 @@ class PooledCapture implements Capture {
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
     const restMs = options.restMs ?? REST_MS;
+    this.#workerBufferOctets = options.workerBufferOctets ?? WORKER_BUFFER_OCTETS;
     this.#ports = new PortPool({ range: options.portRange, restMs, clock: this.#clock });
     if (this.#ports.pairs === 0) throw new RecorderError('CONFIG_INVALID', 'The RTP port range holds no pair.');
     this.#pool = new WorkerPool({
@@ -105,7 +109,7 @@ class PooledCapture implements Capture {
         takeoverMs: options.takeoverMs ?? TAKEOVER_MS,
         flushMs: FLUSH_MS,
         recordingBufferOctets: options.recordingBufferOctets ?? RECORDING_BUFFER_OCTETS,
-        workerBufferOctets: options.workerBufferOctets ?? WORKER_BUFFER_OCTETS,
+        workerBufferOctets: this.#workerBufferOctets,
         rtcp: reportSettings(options),
       },
       events: {
@@ -172,6 +176,21 @@ class PooledCapture implements Capture {
     };
   }
 
+  load(): CaptureLoad {
+    const { workers } = this.#pool;
+    const { pairs, used, resting } = this.#ports;
+    const nowMs = this.#clock.nowMs();
+    // A worker that has said nothing for longer than it should is late by at least that.
+    const lags = workers.map(({ sums, heardMs }) => Math.max(sums.lagMs, nowMs - heardMs - SILENCE_MS));
+    return {
+      portPairs: pairs,
+      freePortPairs: pairs - used - resting,
+      lagMs: lags.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...lags),
+      queueShare: Math.max(0, ...workers.map(({ sums }) => sums.waitingOctets / this.#workerBufferOctets)),
+      failingJournals: workers.reduce((sum, { sums }) => sum + sums.failingJournals, 0),
+    };
+  }
+
   async killWorkerOf(recordingId: string): Promise<void> {
     const worker = this.#sessions.get(recordingId)?.worker;
     if (worker) await this.#pool.kill(worker);
@@ -183,6 +202,7 @@ class PooledCapture implements Capture {
         break;
       case 'activity':
         worker.sums = news.sums;
+        worker.heardMs = this.#clock.nowMs();
         news.recordingIds.forEach((recordingId, i) => {
           const session = this.#sessions.get(recordingId);
           if (session) session.lastPacketMs = Math.max(session.lastPacketMs ?? 0, news.lastPacketMs[i]!);

@@ -38,6 +38,8 @@ export class CaptureWorker {
   #turns: WorkerRecording[][] = Array.from({ length: FLUSH_TURNS }, () => []);
   #turn = 0;
   #opened = 0;
+  /** The least delay of a turn since the last report. */
+  #lagMs = Number.POSITIVE_INFINITY;
 
   constructor(options: CaptureWorkerOptions) {
     this.#options = options;
@@ -146,8 +148,11 @@ export class CaptureWorker {
   }
 
   #flushLater(): void {
-    const { flushMs } = this.#options.settings;
-    this.#timers.set('flush', Math.max(1, flushMs - FLUSH_MARGIN_MS) / FLUSH_TURNS, () => {
+    const { settings, clock } = this.#options;
+    const turnMs = Math.max(1, settings.flushMs - FLUSH_MARGIN_MS) / FLUSH_TURNS;
+    const dueMs = clock.nowMs() + turnMs;
+    this.#timers.set('flush', turnMs, () => {
+      this.#lagMs = Math.min(this.#lagMs, Math.max(0, clock.nowMs() - dueMs));
       this.#options.receiver.handOver();
       this.#turn = (this.#turn + 1) % FLUSH_TURNS;
       for (const recording of this.#turns[this.#turn]!) recording.flush();
@@ -196,9 +201,13 @@ export class CaptureWorker {
       waitingOctets: 0,
       packets: 0,
       dropped: 0,
+      lagMs: Number.isFinite(this.#lagMs) ? this.#lagMs : 0,
+      failingJournals: 0,
     };
+    this.#lagMs = Number.POSITIVE_INFINITY;
     for (const recording of this.#recordings.values()) {
       sums.waitingOctets += recording.waitingOctets;
+      if (recording.journalFails) sums.failingJournals++;
       for (const stream of recording.streams) {
         sums.streams++;
         sums.packets += stream.packets;

@@ -26,6 +26,8 @@ export interface PoolWorker {
   /** RTP ports whose sockets this worker keeps bound for the rest time. */
   readonly restingPorts: Set<number>;
   sums: WorkerSums;
+  /** When `sums` came. */
+  heardMs: number;
 }
 
 export interface PoolEvents {
@@ -134,7 +136,8 @@ export class WorkerPool {
       channel,
       load: 0,
       restingPorts: new Set(),
-      sums: { recordings: 0, streams: 0, waitingOctets: 0, packets: 0, dropped: 0 },
+      sums: { recordings: 0, streams: 0, waitingOctets: 0, packets: 0, dropped: 0, lagMs: 0, failingJournals: 0 },
+      heardMs: clock.nowMs(),
     };
     const life: Life = { worker, thread, bornMs: clock.nowMs(), ready: false };
     this.#lives.add(life);
@@ -143,6 +146,7 @@ export class WorkerPool {
       // 'online' would come before the modules are loaded: a client's first packets would be lost meanwhile.
       becomeReady = () => {
         life.ready = true;
+        worker.heardMs = clock.nowMs();
         for (const { resolve: placed } of this.#waiting.splice(0)) placed(worker);
         resolve();
       };

@@ -76,4 +76,8 @@ export interface WorkerSums {
   /** RTP packets recorded and datagrams dropped, of the recordings open now. */
   packets: number;
   dropped: number;
+  /** What the promptest of the last second's turns was late, ms: the worker has more to do than it can. */
+  lagMs: number;
+  /** Journals whose last write failed. */
+  failingJournals: number;
 }

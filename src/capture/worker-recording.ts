@@ -155,6 +155,10 @@ export class WorkerRecording {
     this.#file.writer.limitOctets = octets;
   }
 
+  get journalFails(): boolean {
+    return this.#file.failing;
+  }
+
   get waitingOctets(): number {
     return this.#file.waitingOctets;
   }

@@ -25,6 +25,19 @@ export interface CaptureEngine {
     /** A port that one of its streams will take over: the recording is placed beside it. */
     announced?: AnnouncedPort,
   ): Promise<CaptureSession>;
+  /** How near to its limits it is. Cheap; what workers say is as of about a second ago. */
+  load(): CaptureLoad;
+}
+
+export interface CaptureLoad {
+  portPairs: number;
+  freePortPairs: number;
+  /** How late the latest worker is with its work, steadily, ms. Infinity while there is no worker. */
+  lagMs: number;
+  /** Of the memory in which a worker's packets may wait for the disk, what is taken: 0 to 1, of the fullest worker. */
+  queueShare: number;
+  /** Journals whose last write failed. */
+  failingJournals: number;
 }
 
 export interface CaptureEvents {
@@ -143,4 +156,14 @@ export interface ArchiveEngine {
   file(state: SessionState, document: RecordingDocument): Promise<{ directory: string; document: RecordingDocument }>;
   /** Removes a session that never became a recording. */
   discardSession(recordingId: string): Promise<void>;
+  /** What is left where running recordings are written, and where finished ones go. Rejects when the file system does not say. */
+  space(): Promise<{ spool: StorageSpace; archive: StorageSpace }>;
+}
+
+export interface StorageSpace {
+  /** For us, without what the system keeps for root. */
+  freeOctets: number;
+  totalOctets: number;
+  /** Null where the file system has no fixed number of them. */
+  freeInodes: number | null;
 }

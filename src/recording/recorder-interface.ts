@@ -1,4 +1,5 @@
 // What a door may ask of the recorder.
+import type { RefusalCode } from './admission.ts';
 import type { CallDescription, RawMetadata, Warning } from './call.ts';
 import type { AnnouncedAddress, AnnouncedPort, OfferedStream, SipRecord, StreamAddress } from './media.ts';
 import type { EndReason } from './session-state.ts';
@@ -29,10 +30,10 @@ export interface UpdateRecording {
 export interface Recorder {
   /** Begins to bind a port that the client chose; give the result to the stream that uses it, or release it. */
   announce(address: AnnouncedAddress): AnnouncedPort;
-  /** Rejects with DRAINING, TOO_MANY_RECORDINGS, NO_PORTS, CAPTURE_FAILED or STORAGE_FAILED; nothing is left behind then. */
+  /** Rejects with what `refusal` says, NO_PORTS, CAPTURE_FAILED or STORAGE_FAILED; nothing is left behind then. */
   start(request: StartRecording): Promise<ActiveRecording>;
   /** Null if a new recording would be accepted now; otherwise why not. */
-  refusal(): 'DRAINING' | 'TOO_MANY_RECORDINGS' | 'STORAGE_FAILED' | null;
+  refusal(): RefusalCode | null;
 }
 
 export interface ActiveRecording {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { Admission, type AdmissionLimits, type PortOrigin, type Readiness, type RefusalCode } from './admission.ts';
 import type { ArchiveEngine, CaptureEngine, CaptureEvents, CaptureSession } from './engines.ts';
 import type { Finisher } from './finisher.ts';
 import { LiveRecording, type RecordingLimits } from './live-recording.ts';
@@ -16,7 +17,7 @@ export interface RecorderParts {
   finisher: Finisher;
   clock: Clock;
   log: Log;
-  limits: RecordingLimits & { maxRecordings: number };
+  limits: RecordingLimits & AdmissionLimits;
 }
 
 interface Running {
@@ -27,22 +28,43 @@ interface Running {
 export class LiveRecorder implements Recorder {
   readonly #parts: RecorderParts;
   readonly #running = new Map<string, Running>();
+  readonly #admission: Admission;
   #starting = 0;
-  #draining = false;
   #whenIdle: (() => void)[] = [];
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
+    this.#admission = new Admission({
+      limits: parts.limits,
+      activeRecordings: () => this.activeRecordings,
+      unfinishedRecordings: () => parts.finisher.pending,
+      captureLoad: () => parts.capture.load(),
+      space: () => parts.archive.space(),
+      clock: parts.clock,
+      log: parts.log,
+    });
+  }
+
+  /** Begins to watch disk and load, on which `refusal` depends. */
+  watch(): Promise<void> {
+    return this.#admission.start();
+  }
+
+  close(): void {
+    this.#admission.close();
   }
 
   get activeRecordings(): number {
     return this.#running.size + this.#starting;
   }
 
-  refusal(): ReturnType<Recorder['refusal']> {
-    if (this.#draining) return 'DRAINING';
-    if (this.activeRecordings >= this.#parts.limits.maxRecordings) return 'TOO_MANY_RECORDINGS';
-    return null;
+  refusal(ports: PortOrigin = 'ours'): RefusalCode | null {
+    return this.#admission.refusal(ports);
+  }
+
+  /** For operators, load balancers and the log: would a new recording be taken, and how near to its limits is everything. */
+  readiness(): Readiness {
+    return this.#admission.readiness();
   }
 
   announce(address: AnnouncedAddress): AnnouncedPort {
@@ -51,7 +73,7 @@ export class LiveRecorder implements Recorder {
   }
 
   async start(request: StartRecording): Promise<ActiveRecording> {
-    const refusal = this.refusal();
+    const refusal = this.refusal(request.streams.some((stream) => stream.announced) ? 'announced' : 'ours');
     if (refusal) throw new RecorderError(refusal);
     this.#starting++;
     try {
@@ -64,14 +86,14 @@ export class LiveRecorder implements Recorder {
 
   /** From now on every new recording is refused with DRAINING. Resolves when the last running one is sealed. */
   drain(): Promise<void> {
-    this.#draining = true;
+    this.#admission.drain();
     if (this.activeRecordings === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
   /** Seals every running recording and tells their doors. */
   async stopAll(reason: EndReason): Promise<void> {
-    this.#draining = true;
+    this.#admission.drain();
     await Promise.all(
       [...this.#running.values()].map(async ({ recording, onEnded }) => {
         await recording.stop(reason);

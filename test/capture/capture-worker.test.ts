@@ -100,7 +100,7 @@ describe('the rhythm of writing', () => {
     packet(0);
     const atMs = clock.nowMs();
     clock.advance(1000);
-    const sums = { recordings: 2, streams: 2, waitingOctets: 0, packets: 1, dropped: 0 };
+    const sums = { recordings: 2, streams: 2, waitingOctets: 0, packets: 1, dropped: 0, lagMs: 0, failingJournals: 0 };
     expect(news).toEqual([{ type: 'activity', recordingIds: ['r0'], lastPacketMs: [atMs], sums }]);
     clock.advance(1000);
     expect(news[1]).toEqual({ type: 'activity', recordingIds: [], lastPacketMs: [], sums });

@@ -5,10 +5,12 @@ import type {
   ArchiveEngine,
   CaptureEngine,
   CaptureEvents,
+  CaptureLoad,
   CaptureStreamSpec,
   RenderEngine,
   RenderJob,
   RenderResult,
+  StorageSpace,
 } from '../../src/recording/engines.ts';
 import type {
   AnnouncedAddress,
@@ -41,6 +43,12 @@ export class FakeCapture implements CaptureEngine {
   failOpen: Error | null = null;
   /** Fails the n-th addStream of a session, counted from 1. */
   failStream: { nth: number; error: Error } | null = null;
+
+  current: CaptureLoad = { portPairs: 1000, freePortPairs: 1000, lagMs: 0, queueShare: 0, failingJournals: 0 };
+
+  load(): CaptureLoad {
+    return this.current;
+  }
 
   announce(address: AnnouncedAddress): AnnouncedPort {
     return { address, bound: Promise.resolve(), release: () => {} };
@@ -110,6 +118,11 @@ export class FakeArchive implements ArchiveEngine {
   discarded: string[] = [];
   left: SessionState[] = [];
   failFile: Error | null = null;
+  roomy: StorageSpace = { freeOctets: 100 * 2 ** 30, totalOctets: 200 * 2 ** 30, freeInodes: 1_000_000 };
+
+  async space() {
+    return { spool: this.roomy, archive: this.roomy };
+  }
 
   async createSession(recordingId: string) {
     const directory = `/spool/${recordingId}`;

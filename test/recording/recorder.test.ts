@@ -9,7 +9,15 @@ import { recoverSessions } from '../../src/recording/recover.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { callOf, FakeArchive, FakeCapture, FakeRender, noStatistics, offered, startRequest } from './fakes.ts';
 
-const limits = { maxRecordings: 3, inactivityMs: 60_000, holdInactivityMs: 600_000, maxDurationMs: 3_600_000 };
+const limits = {
+  maxRecordings: 3,
+  floorMiB: 512,
+  floorPercent: 1,
+  reservePerRecordingMiB: 10,
+  inactivityMs: 60_000,
+  holdInactivityMs: 600_000,
+  maxDurationMs: 3_600_000,
+};
 let clock: ManualClock;
 let capture: FakeCapture;
 let archive: FakeArchive;

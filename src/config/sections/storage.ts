@@ -18,4 +18,20 @@ export const storage = z.strictObject({
     .enum(['always', 'when-needed'])
     .default('always')
     .describe('Keep capture.pcapng beside the audio always, or only when the audio does not hold everything.'),
+  floorMiB: z
+    .number()
+    .nonnegative()
+    .default(512)
+    .describe('Free space in MiB below which new recordings are refused with 503; running ones go on.'),
+  floorPercent: z
+    .number()
+    .min(0)
+    .max(90)
+    .default(1)
+    .describe('The same as a part of the file system; the larger of the two counts.'),
+  reservePerRecordingMiB: z
+    .number()
+    .nonnegative()
+    .default(10)
+    .describe('MiB kept free besides for each running recording: 10 are three minutes of G.711 and their WAV.'),
 });
