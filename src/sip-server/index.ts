@@ -7,6 +7,7 @@ import { ClosableClock } from './closable-clock.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { DialogLayer } from './dialog/layer.ts';
 import { DEFAULT_SIP_TIMING, type SipTiming } from './dialog/services.ts';
+import type { DialogState } from './dialog/state.ts';
 import { AdminServer } from './drachtio/admin-server.ts';
 import { App } from './drachtio/app.ts';
 import { type AdminLimits, DEFAULT_ADMIN_LIMITS } from './drachtio/app-connection.ts';
@@ -29,7 +30,7 @@ interface ListenAddress {
 }
 
 export type SipListener = ListenAddress & ({ transport: 'udp' | 'tcp' } | { transport: 'tls'; tls: TlsSettings });
-export type { TlsSettings };
+export type { DialogState, TlsSettings };
 
 export interface SipServerOptions {
   listeners: readonly SipListener[];
@@ -39,6 +40,11 @@ export interface SipServerOptions {
   log?: Log;
   limits?: SipServerLimits;
   timers?: Partial<SipTiming & Pick<Timing, 't4Ms' | 'ringingMs'>>;
+  /**
+   * Dialogs of an earlier process, as `dialogState` gave them: the first app that registers for INVITE becomes their
+   * owner. Set `timers.firstAppMs` too, so that requests which come before it is there are not refused.
+   */
+  dialogs?: readonly DialogState[];
   /** User-Agent and Server of messages for which the app names none; none by default. */
   userAgent?: string;
 }
@@ -83,6 +89,11 @@ export interface SipServer {
   /** Closes sockets and timers; what waits for an app is answered 503. Idempotent; also after a failed start. */
   close(): Promise<void>;
   statistics(): SipServerStatistics;
+  /**
+   * A confirmed dialog as plain data, by the id that apps know it by; null if there is none. Changes with every request
+   * inside the dialog. Give it to `createSipServer` of another process after this one is gone.
+   */
+  dialogState(dialogId: string): DialogState | null;
 }
 
 /**
@@ -144,6 +155,7 @@ export function createSipServer(options: SipServerOptions): SipServer {
         isOwnAddress: (host, port) => transports.isOwnAddress(host, port),
         write,
       }),
+    onAppReady: (app) => dialogs.onOwnerReady(app),
     onAppGone: (app) => dialogs.onOwnerGone(app),
   });
 
@@ -159,6 +171,8 @@ export function createSipServer(options: SipServerOptions): SipServer {
   return {
     close,
     async start() {
+      dialogs.restore(options.dialogs ?? []);
+      dialogs.start();
       try {
         await transports
           .start()
@@ -170,6 +184,7 @@ export function createSipServer(options: SipServerOptions): SipServer {
       }
       return { listeningPoints: addresses.points(), admin: admin.address };
     },
+    dialogState: (dialogId) => dialogs.stateOf(dialogId),
     statistics: () => ({
       dialogs: table.size,
       serverTransactions: transactions.serverTransactions,

@@ -5,7 +5,7 @@ import type { ServerTransaction, TransactionUser } from '../transaction/transact
 import type { Flow, Target } from '../transport/flow.ts';
 import { NO_SUCH_DIALOG, type Refusal, refusalInDialog } from './admission.ts';
 import { completeRequest } from './compose.ts';
-import type { LiveDialog } from './live-dialog.ts';
+import { LiveDialog } from './live-dialog.ts';
 import {
   type Answer,
   type Answered,
@@ -18,9 +18,11 @@ import {
 import { PendingRequest } from './pending-request.ts';
 import { refuse } from './respond.ts';
 import type { DialogServices } from './services.ts';
+import { type DialogState, restoredDialogState } from './state.ts';
 import { UacInvite } from './uac-invite.ts';
 import { UacRequest } from './uac-request.ts';
 import { UasInvite } from './uas-invite.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 export interface DialogLayerOptions {
   services: DialogServices;
@@ -45,10 +47,45 @@ export class DialogLayer implements TransactionUser {
   readonly #calls = new Map<string, UacInvite>();
   /** SUBSCRIBEs of ours without final answer, whose NOTIFY may be quicker. */
   readonly #subscribing = new Set<string>();
+  /** Until the first app is there. */
+  readonly #waitingRoom: WaitingRoom;
+  /** Dialogs of an earlier process that no app has taken over. */
+  #restored: LiveDialog[] = [];
 
   constructor(options: DialogLayerOptions) {
     this.#services = options.services;
     this.#options = options;
+    this.#waitingRoom = new WaitingRoom(options.services, (transaction) => this.onRequest(transaction));
+  }
+
+  /** Call it before anything can arrive. */
+  start(): void {
+    this.#waitingRoom.begin();
+  }
+
+  /** Takes in dialogs of an earlier process; the first app that is ready becomes their owner. Returns how many could be. */
+  restore(states: readonly DialogState[]): number {
+    for (const state of states) {
+      const { callId, localTag, remoteTag } = state;
+      const restored = restoredDialogState(state);
+      if (!restored || this.#services.dialogs.byTags(callId, localTag, remoteTag)) continue;
+      const dialog = new LiveDialog(this.#services, restored, null, null);
+      dialog.onOwnerGone();
+      this.#restored.push(dialog);
+    }
+    return this.#restored.length;
+  }
+
+  /** What another process needs to go on with a confirmed dialog; null if there is none of that id. */
+  stateOf(dialogId: string): DialogState | null {
+    const dialog = this.#services.dialogs.byId(dialogId);
+    return dialog?.phase === 'alive' && dialog.dialog.state.phase === 'confirmed' ? dialog.dialog.snapshot() : null;
+  }
+
+  /** An app takes INVITEs from now on. */
+  onOwnerReady(owner: DialogOwner): void {
+    for (const dialog of this.#restored.splice(0)) dialog.adopt(owner);
+    this.#waitingRoom.close();
   }
 
   /** Requests that wait for an app. */
@@ -70,6 +107,10 @@ export class DialogLayer implements TransactionUser {
   }
 
   onCancel(transaction: ServerTransaction, cancel: SipMessage): void {
+    if (this.#waitingRoom.giveUp(transaction)) {
+      this.#refuse(transaction, { statusCode: 487, reasonPhrase: 'Request Terminated' });
+      return;
+    }
     const invite = this.#pending.get(transaction.id);
     if (!(invite instanceof UasInvite)) return;
     // The dialog id is gone once the INVITE is answered.
@@ -160,6 +201,7 @@ export class DialogLayer implements TransactionUser {
     const makesDialog = method === 'INVITE' || method === 'SUBSCRIBE';
     const isFull = makesDialog && this.#services.dialogs.size >= this.#options.maxDialogs;
     const owner = isFull ? null : this.#options.ownerFor(method);
+    if (!owner && !isFull && this.#waitingRoom.take(transaction)) return;
     if (!owner) {
       this.#refuse(transaction, { statusCode: 503, reasonPhrase: 'Service Unavailable' });
       return;
@@ -175,6 +217,7 @@ export class DialogLayer implements TransactionUser {
       this.#services.clock.after(this.#services.timing.t1Ms, () => this.#onDialogRequest(transaction));
       return;
     }
+    if (dialog && !dialog.owner && this.#waitingRoom.take(transaction)) return;
     const refusal = dialog ? refusalInDialog(dialog, request, flow) : NO_SUCH_DIALOG;
     if (refusal || !dialog?.owner) {
       this.#refuse(transaction, refusal ?? NO_SUCH_DIALOG);

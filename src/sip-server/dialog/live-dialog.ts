@@ -155,6 +155,13 @@ export class LiveDialog {
     void outgoing.send(target, () => bye);
   }
 
+  /** An app takes over a restored dialog. */
+  adopt(owner: DialogOwner): void {
+    if (this.owner || this.#phase !== 'alive') return;
+    this.owner = owner;
+    this.#timers.clear('orphan');
+  }
+
   /** Its app is gone: the dialog answers 481, may be ended by another app, and is forgotten in the end. */
   onOwnerGone(): void {
     this.owner = null;

@@ -18,8 +18,10 @@ export interface SipTiming {
   finalAnswerMs: number;
   /** So long may it leave another request; a little less than the peer's own 64·T1. */
   requestMs: number;
-  /** How long a dialog outlives the app connection that owned it. */
+  /** How long a dialog outlives the app connection that owned it, and a restored one waits for an app. */
   orphanMs: number;
+  /** How long requests wait after the start for the first app that takes INVITEs; 0: not at all. */
+  firstAppMs: number;
 }
 
 export const DEFAULT_SIP_TIMING: SipTiming = {
@@ -29,6 +31,7 @@ export const DEFAULT_SIP_TIMING: SipTiming = {
   finalAnswerMs: 180_000,
   requestMs: 30_000,
   orphanMs: 300_000,
+  firstAppMs: 0,
 };
 
 /** The part of the transaction layer that is used. */

@@ -38,6 +38,16 @@ export interface DialogState {
   peer: { host: string; port: number };
 }
 
+/** Requests of ours that may have left after the state was taken: their CSeq numbers are not used again (§12.2.1.1). */
+const RESERVED_SEQUENCE_NUMBERS = 100;
+
+/** Null if it cannot be gone on with: of another version, or not confirmed, so that nobody knows how it was answered. */
+export function restoredDialogState(state: DialogState): DialogState | null {
+  if (state.version !== DIALOG_STATE_VERSION || state.phase !== 'confirmed') return null;
+  const { localSequence } = state;
+  return { ...state, localSequence: localSequence === null ? null : localSequence + RESERVED_SEQUENCE_NUMBERS };
+}
+
 /** The dialog that our answer to `request` creates (§12.1.1). `response` carries our To tag. */
 export function calleeDialogState(request: SipMessage, response: SipMessage, flow: Flow): DialogState {
   const callId = request.callId ?? '';

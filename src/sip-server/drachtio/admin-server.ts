@@ -21,6 +21,8 @@ export interface AdminServerOptions {
   limits: AdminLimits;
   greeting(): readonly string[];
   newApp(write: (frame: Buffer) => void): App;
+  /** It has registered for INVITE. */
+  onAppReady(app: DialogOwner): void;
   onAppGone(app: DialogOwner): void;
 }
 
@@ -96,6 +98,7 @@ export class AdminServer {
         verbs.add(command.verb.toLowerCase());
         this.#routes.add(command.verb, app);
         connection.write(replyFrame(command.id, 'OK'));
+        if (command.verb.toLowerCase() === 'invite') this.#options.onAppReady(app);
         return;
       case 'remove-route':
         verbs.delete(command.verb.toLowerCase());
