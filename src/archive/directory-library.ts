@@ -1,0 +1,185 @@
+// The library over the tree of directories alone. Every search reads recording.json files from the newest on until its page
+// is full, so a rare match in a large archive is slow; results are exact. An index takes its place where that is too slow.
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { RecorderError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { RecordedFile } from '../recording/document.ts';
+import type {
+  Annotations,
+  LibraryRecording,
+  LibraryStatistics,
+  OpenRecordingFile,
+  PageRequest,
+  RecordingLibrary,
+  RecordingPage,
+  RecordingQuery,
+} from '../recording/library.ts';
+import { matchesQuery } from '../recording/matches-query.ts';
+import { readAnnotations, writeAnnotations } from './annotations.ts';
+import { syncDirectory } from './atomic-file.ts';
+import { newestFirst, positionOf, readCursor, writeCursor } from './cursor.ts';
+import { type ListRange, listRecordings } from './list.ts';
+import { openRecordingFile } from './recording-file.ts';
+import { RecordingPlaces } from './recording-places.ts';
+import { SerialWork } from './serial-work.ts';
+
+export interface DirectoryLibraryOptions {
+  dataDirectory: string;
+  clock: Clock;
+  log: Log;
+}
+
+export class DirectoryLibrary implements RecordingLibrary {
+  readonly #options: DirectoryLibraryOptions;
+  readonly #trash: string;
+  readonly #places: RecordingPlaces;
+  readonly #changes = new SerialWork();
+
+  constructor(options: DirectoryLibraryOptions) {
+    this.#options = options;
+    this.#trash = join(options.dataDirectory, 'trash');
+    this.#places = new RecordingPlaces(options.dataDirectory);
+  }
+
+  /** Finishes deletions that a crash interrupted. */
+  async prepare(): Promise<void> {
+    await mkdir(this.#trash, { recursive: true, mode: 0o750 });
+    for (const name of await readdir(this.#trash)) await rm(join(this.#trash, name), { recursive: true, force: true });
+  }
+
+  async search(query: RecordingQuery, page: PageRequest): Promise<RecordingPage> {
+    const after = page.after === null ? null : readCursor(page.after);
+    const items: LibraryRecording[] = [];
+    for await (const recording of this.#matching(query, after?.start)) {
+      if (after && newestFirst(positionOf(recording.document), after) <= 0) continue;
+      // One more than asked for has been found: there is another page.
+      if (items.length === page.limit) return { items, next: writeCursor(positionOf(items.at(-1)!.document)) };
+      items.push(recording);
+    }
+    return { items, next: null };
+  }
+
+  async get(recordingId: string): Promise<LibraryRecording | null> {
+    const found = await this.#places.find(recordingId);
+    if (!found) return null;
+    return { ...found, annotations: await this.#shown(found.directory) };
+  }
+
+  async openFile(recordingId: string, role: RecordedFile['role']): Promise<OpenRecordingFile | null> {
+    const found = await this.#places.find(recordingId);
+    const file = found?.document.files.find((one) => one.role === role);
+    return found && file ? openRecordingFile(found.directory, file) : null;
+  }
+
+  async statistics(query: RecordingQuery): Promise<LibraryStatistics> {
+    const sums: LibraryStatistics = {
+      recordings: 0,
+      durationMs: 0,
+      octets: 0,
+      byState: { finished: 0, empty: 0, 'not-renderable': 0, failed: 0 },
+      bySource: { siprec: 0, oreka: 0, import: 0 },
+    };
+    for await (const { document } of this.#matching(query)) {
+      sums.recordings++;
+      sums.durationMs += document.times.durationMs;
+      sums.octets += document.files.reduce((octets, file) => octets + file.octets, 0);
+      sums.byState[document.state]++;
+      sums.bySource[document.source]++;
+    }
+    return sums;
+  }
+
+  setTags(recordingId: string, tags: string[]): Promise<Annotations> {
+    return this.#annotate(recordingId, (before) => ({ ...before, tags: [...new Set(tags)].sort() }));
+  }
+
+  addNote(recordingId: string, { text, by }: { text: string; by: string }): Promise<Annotations> {
+    const note = { noteId: randomUUID(), text, by, atMs: this.#options.clock.wallMs() };
+    return this.#annotate(recordingId, (before) => ({ ...before, notes: [...before.notes, note] }));
+  }
+
+  removeNote(recordingId: string, noteId: string): Promise<Annotations> {
+    return this.#annotate(recordingId, (before) => {
+      const notes = before.notes.filter((note) => note.noteId !== noteId);
+      if (notes.length === before.notes.length) throw new RecorderError('NOT_FOUND', 'It has no such note.');
+      return { ...before, notes };
+    });
+  }
+
+  setHold(recordingId: string, hold: { reason: string | null; by: string } | null): Promise<Annotations> {
+    const sinceMs = this.#options.clock.wallMs();
+    return this.#annotate(recordingId, (before) => ({ ...before, hold: hold && { ...hold, sinceMs } }));
+  }
+
+  delete(recordingId: string): Promise<void> {
+    return this.#changes.run(recordingId, async () => {
+      const found = await this.#places.find(recordingId);
+      if (!found) throw new RecorderError('NOT_FOUND');
+      if ((await this.#annotations(found.directory)).hold) throw new RecorderError('ON_HOLD');
+      // One rename takes it out of the tree; a crash from here on is finished by the next start.
+      const grave = join(this.#trash, `${recordingId}_${randomUUID()}`);
+      await storage(async () => {
+        await mkdir(this.#trash, { recursive: true, mode: 0o750 });
+        await rename(found.directory, grave);
+        await syncDirectory(dirname(found.directory));
+        await syncDirectory(this.#trash);
+      });
+      this.#places.forget(recordingId);
+      await storage(() => rm(grave, { recursive: true, force: true }));
+    });
+  }
+
+  async *#matching(query: RecordingQuery, notAfter?: string): AsyncGenerator<LibraryRecording> {
+    const { dataDirectory, log } = this.#options;
+    const unreadable = (directory: string, err: unknown) => log.warn({ directory, err }, 'recording cannot be read');
+    for await (const { directory, document } of listRecordings(dataDirectory, unreadable, daysOf(query, notAfter))) {
+      this.#places.learn(document.id, directory);
+      const recording = { document, directory, annotations: await this.#shown(directory) };
+      if (matchesQuery(recording, query)) yield recording;
+    }
+  }
+
+  #annotate(recordingId: string, change: (before: Annotations) => Annotations): Promise<Annotations> {
+    return this.#changes.run(recordingId, async () => {
+      const found = await this.#places.find(recordingId);
+      if (!found) throw new RecorderError('NOT_FOUND');
+      const after = change(await this.#annotations(found.directory));
+      await storage(() => writeAnnotations(found.directory, after));
+      return after;
+    });
+  }
+
+  /** What cannot be read may hold a hold: it is shown as one, and changes nothing for the other recordings. */
+  async #shown(directory: string): Promise<Annotations> {
+    return this.#annotations(directory).catch((err: Error) => {
+      this.#options.log.error({ directory, err }, 'annotations.json cannot be read: look at it by hand');
+      const reason = `annotations.json cannot be read: ${err.message}`;
+      return { tags: [], notes: [], hold: { reason, by: 'sipreel', sinceMs: this.#options.clock.wallMs() } };
+    });
+  }
+
+  #annotations(directory: string): Promise<Annotations> {
+    return storage(() => readAnnotations(directory));
+  }
+}
+
+/** Times outside four-digit years leave every day in: the query itself is still applied. */
+function daysOf({ fromMs, toMs }: RecordingQuery, notAfter?: string): ListRange {
+  const day = (ms: number) =>
+    ms >= 0 && ms < 253_402_300_800_000 ? new Date(ms).toISOString().slice(0, 10) : undefined;
+  const firstDay = fromMs === undefined ? undefined : day(fromMs);
+  const days = [notAfter?.slice(0, 10), toMs === undefined ? undefined : day(toMs)].filter((one) => one !== undefined);
+  const lastDay = days.sort()[0];
+  return { ...(firstDay !== undefined && { firstDay }), ...(lastDay !== undefined && { lastDay }) };
+}
+
+async function storage<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new RecorderError('STORAGE_FAILED', (error as Error).message, { cause: error });
+  }
+}

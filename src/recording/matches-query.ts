@@ -1,0 +1,70 @@
+// Whether a recording answers a question: the meaning of RecordingQuery, which every index has to share.
+import type { RecordedStream, RecordingDocument } from './document.ts';
+import type { LibraryRecording, RecordingQuery } from './library.ts';
+import { documentInScope } from './scope.ts';
+
+export function matchesQuery({ document, annotations }: LibraryRecording, query: RecordingQuery): boolean {
+  const { times, call } = document;
+  const startMs = Date.parse(times.start);
+  if (query.scope && !documentInScope(document, query.scope)) return false;
+  if (query.fromMs !== undefined && startMs < query.fromMs) return false;
+  if (query.toMs !== undefined && startMs >= query.toMs) return false;
+  if (query.minDurationMs !== undefined && times.durationMs < query.minDurationMs) return false;
+  if (query.maxDurationMs !== undefined && times.durationMs > query.maxDurationMs) return false;
+  if (query.state !== undefined && document.state !== query.state) return false;
+  if (query.source !== undefined && document.source !== query.source) return false;
+  if (query.callId !== undefined && !callIds(call).some((id) => same(id, query.callId!))) return false;
+  if (query.group !== undefined && (call.groupId === null || !same(call.groupId, query.group))) return false;
+  if (query.tag !== undefined && !annotations.tags.some((tag) => same(tag, query.tag!))) return false;
+  if (query.held !== undefined && (annotations.hold !== null) !== query.held) return false;
+  if (query.silentSide !== undefined && hasSilentSide(document) !== query.silentSide) return false;
+  if (query.minLossPercent !== undefined && worstLossPercent(document) < query.minLossPercent) return false;
+  if (query.party !== undefined && !partyTexts(document).some((text) => contains(text, query.party!))) return false;
+  if (query.header !== undefined && !hasHeader(document, query.header)) return false;
+  return query.text === undefined || hasWords({ document, annotations }, query.text);
+}
+
+/** Lost packets per cent of those expected, of the stream where it is highest. */
+export function worstLossPercent({ streams }: RecordingDocument): number {
+  const percent = ({ packets, lost }: RecordedStream) => (packets + lost === 0 ? 0 : (100 * lost) / (packets + lost));
+  return Math.max(0, ...streams.map(percent));
+}
+
+/** Nothing was received from a stream while another one was heard. */
+export function hasSilentSide({ streams }: RecordingDocument): boolean {
+  return streams.some((stream) => stream.packets === 0) && streams.some((stream) => stream.packets > 0);
+}
+
+/** The words that a free-text question consists of. */
+export function wordsOf(text: string): string[] {
+  return text.toLowerCase().split(/\s+/).filter(Boolean);
+}
+
+function hasWords({ document, annotations }: Omit<LibraryRecording, 'directory'>, text: string): boolean {
+  const { call } = document;
+  const texts = [
+    ...partyTexts(document),
+    ...callIds(call),
+    document.id,
+    call.groupId ?? '',
+    ...Object.values(call.vendor),
+    ...annotations.tags,
+    ...annotations.notes.map((note) => note.text),
+  ].map((one) => one.toLowerCase());
+  return wordsOf(text).every((word) => texts.some((one) => one.includes(word)));
+}
+
+function hasHeader(document: RecordingDocument, { name, value }: { name: string; value: string }): boolean {
+  return document.headers.some((header) => same(header.name, name) && contains(header.value, value));
+}
+
+function partyTexts({ participants }: RecordingDocument): string[] {
+  return participants.flatMap(({ aor, name }) => [aor ?? '', name ?? '']);
+}
+
+function callIds({ sipCallId, communicationSessionId, sipSessionIds }: RecordingDocument['call']): string[] {
+  return [sipCallId, communicationSessionId ?? '', ...sipSessionIds];
+}
+
+const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+const contains = (text: string, part: string) => text.toLowerCase().includes(part.toLowerCase());
