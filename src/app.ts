@@ -34,6 +34,8 @@ export interface App {
   orekaAddresses: string[];
   /** Recordings that a previous process left and this one finishes. */
   recovered: number;
+  /** How media is received. */
+  receiver: 'linux' | 'dgram';
   readonly activeRecordings: number;
   /** Recordings sealed but not filed yet. */
   readonly unfinishedRecordings: number;
@@ -159,6 +161,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       sipAddresses: signalling.sipAddresses,
       orekaAddresses,
       recovered,
+      receiver: capture.health().receiver,
       get activeRecordings() {
         return recorder.activeRecordings;
       },

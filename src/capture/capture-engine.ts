@@ -12,6 +12,7 @@ import { WorkerCaptureSession } from './capture-session.ts';
 import { type PoolWorker, WorkerPool } from './pool.ts';
 import { PortPool, type PortRange } from './ports.ts';
 import type { CaptureNews, ReceiverKind, WorkerSums } from './protocol.ts';
+import { chooseReceiver, type ReceiverChoice } from './receiver-choice.ts';
 
 const REST_MS = 5000;
 const TAKEOVER_MS = 2000;
@@ -23,8 +24,8 @@ const RECORDING_BUFFER_OCTETS = 8 << 20;
 const WORKER_BUFFER_OCTETS = 512 << 20;
 
 export interface CaptureOptions {
-  /** How datagrams are received. Default `dgram`, which works everywhere. */
-  receiver?: ReceiverKind;
+  /** How datagrams are received. Default `auto`. */
+  receiver?: ReceiverChoice;
   /** Where RTP and RTCP are received, e.g. `0.0.0.0`. */
   bindAddress: string;
   portRange: PortRange;
@@ -49,7 +50,9 @@ export interface CaptureOptions {
   workerBufferOctets?: number;
 }
 
+/** Gauges, as of about a second ago. */
 export interface CaptureHealth {
+  receiver: ReceiverKind;
   workers: ({ id: number } & WorkerSums)[];
   /** Worker deaths since the start. */
   deaths: number;
@@ -67,7 +70,6 @@ export interface Capture extends CaptureEngine {
   start(): Promise<void>;
   /** Ends the thread that has this recording, as a crash would: for tests and drills. */
   killWorkerOf(recordingId: string): Promise<void>;
-  /** As of about a second ago. */
   health(): CaptureHealth;
   /** Seals what is open, closes all sockets without a rest and ends the workers. Idempotent. */
   close(): Promise<void>;
@@ -81,6 +83,7 @@ class PooledCapture implements Capture {
   readonly close: () => Promise<void>;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #receiver: ReceiverKind;
   readonly #ports: PortPool;
   readonly #pool: WorkerPool;
   readonly #announcements: Announcements;
@@ -92,6 +95,7 @@ class PooledCapture implements Capture {
       throw new RecorderError('CONFIG_INVALID', `${options.bindAddress} is no IP address.`);
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
+    this.#receiver = chooseReceiver(options.receiver ?? 'auto');
     const restMs = options.restMs ?? REST_MS;
     this.#workerBufferOctets = options.workerBufferOctets ?? WORKER_BUFFER_OCTETS;
     this.#ports = new PortPool({ range: options.portRange, restMs, clock: this.#clock });
@@ -102,7 +106,7 @@ class PooledCapture implements Capture {
       log: this.#log,
       settings: {
         anchor: options.anchor ?? processAnchor,
-        receiver: options.receiver ?? 'dgram',
+        receiver: this.#receiver,
         bindAddress: options.bindAddress,
         localHost: options.localHost ?? options.bindAddress,
         restMs,
@@ -170,6 +174,7 @@ class PooledCapture implements Capture {
 
   health(): CaptureHealth {
     return {
+      receiver: this.#receiver,
       workers: this.#pool.workers.map(({ id, sums }) => ({ id, ...sums })),
       deaths: this.#pool.deaths,
       ports: { pairs: this.#ports.pairs, used: this.#ports.used, resting: this.#ports.resting },

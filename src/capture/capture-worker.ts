@@ -40,6 +40,10 @@ export class CaptureWorker {
   #opened = 0;
   /** The least delay of a turn since the last report. */
   #lagMs = Number.POSITIVE_INFINITY;
+  /** When the sockets had been read last, and how much later than in a turn's time that was at worst since the last report. */
+  #readMs: number;
+  #handOverLagMs = 0;
+  #toldMs: number;
 
   constructor(options: CaptureWorkerOptions) {
     this.#options = options;
@@ -49,6 +53,7 @@ export class CaptureWorker {
     this.#announced = new AnnouncedPorts({ receiver, clock, claimWithinMs: CLAIM_WITHIN_MS, onClosed });
     this.#surroundings = { settings, clock, receiver, announced: this.#announced, onRested };
     this.#timers = new Timers(clock);
+    this.#readMs = this.#toldMs = clock.nowMs();
     this.#flushLater();
     this.#tellActivityLater();
   }
@@ -154,6 +159,9 @@ export class CaptureWorker {
     this.#timers.set('flush', turnMs, () => {
       this.#lagMs = Math.min(this.#lagMs, Math.max(0, clock.nowMs() - dueMs));
       this.#options.receiver.handOver();
+      const nowMs = clock.nowMs();
+      this.#handOverLagMs = Math.max(this.#handOverLagMs, nowMs - this.#readMs - turnMs);
+      this.#readMs = nowMs;
       this.#turn = (this.#turn + 1) % FLUSH_TURNS;
       for (const recording of this.#turns[this.#turn]!) recording.flush();
       this.#flushLater();
@@ -180,7 +188,7 @@ export class CaptureWorker {
       recordingIds.push(recording.recordingId);
       lastPacketMs.push(lastMs);
     }
-    const sums = this.#sums();
+    const sums = this.#sums(nowMs);
     this.#shareMemory(sums.waitingOctets);
     this.#options.tell({ type: 'activity', recordingIds, lastPacketMs, sums });
   }
@@ -194,7 +202,8 @@ export class CaptureWorker {
     for (const recording of this.#recordings.values()) recording.limitOctets = limit;
   }
 
-  #sums(): WorkerSums {
+  #sums(nowMs: number): WorkerSums {
+    let packetsSince = 0;
     const sums: WorkerSums = {
       recordings: this.#recordings.size,
       streams: 0,
@@ -203,17 +212,25 @@ export class CaptureWorker {
       dropped: 0,
       lagMs: Number.isFinite(this.#lagMs) ? this.#lagMs : 0,
       failingJournals: 0,
+      packetsPerSecond: 0,
+      handOverLagMs: this.#handOverLagMs,
+      writeLagMs: 0,
     };
     this.#lagMs = Number.POSITIVE_INFINITY;
     for (const recording of this.#recordings.values()) {
       sums.waitingOctets += recording.waitingOctets;
       if (recording.journalFails) sums.failingJournals++;
+      sums.writeLagMs = Math.max(sums.writeLagMs, nowMs - recording.writingSinceMs);
+      packetsSince += recording.takePacketsSince();
       for (const stream of recording.streams) {
         sums.streams++;
         sums.packets += stream.packets;
         sums.dropped += stream.dropped;
       }
     }
+    sums.packetsPerSecond = (packetsSince * 1000) / Math.max(1, nowMs - this.#toldMs);
+    this.#toldMs = nowMs;
+    this.#handOverLagMs = 0;
     return sums;
   }
 

@@ -49,6 +49,7 @@ export class JournalFile {
   #batch: Buffer = Buffer.alloc(0);
   #batchOctets = 0;
   #batchDone = 0;
+  #writingSinceMs = 0;
   #spare: Buffer = Buffer.allocUnsafeSlow(BUFFER_OCTETS);
   #retry: Timer | null = null;
   #failures = 0;
@@ -85,6 +86,11 @@ export class JournalFile {
     return this.writer.octets + this.#batchOctets - this.#batchDone;
   }
 
+  /** Since when the batch under way has been waiting for the disk; infinity while there is none. */
+  get writingSinceMs(): number {
+    return this.#state === 'writing' || this.#state === 'waiting' ? this.#writingSinceMs : Number.POSITIVE_INFINITY;
+  }
+
   /** True while the disk refuses. */
   get failing(): boolean {
     return this.#failures > 0;
@@ -97,6 +103,7 @@ export class JournalFile {
     this.#batch = buffer;
     this.#batchOctets = octets;
     this.#batchDone = 0;
+    this.#writingSinceMs = this.#clock.nowMs();
     this.#write();
   }
 

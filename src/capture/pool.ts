@@ -15,6 +15,19 @@ const STABLE_MS = 10_000;
 const MAX_RESPAWN_DELAY_MS = 5000;
 const CLOSE_TIMEOUT_MS = 10_000;
 
+const NOTHING_YET: WorkerSums = {
+  recordings: 0,
+  streams: 0,
+  waitingOctets: 0,
+  packets: 0,
+  dropped: 0,
+  packetsPerSecond: 0,
+  handOverLagMs: 0,
+  writeLagMs: 0,
+  lagMs: 0,
+  failingJournals: 0,
+};
+
 export type CaptureChannel = CallingChannel<CaptureCalls, CaptureNotice, CaptureNews>;
 
 /** One worker's life; a replacement is another object. */
@@ -26,7 +39,7 @@ export interface PoolWorker {
   /** RTP ports whose sockets this worker keeps bound for the rest time. */
   readonly restingPorts: Set<number>;
   sums: WorkerSums;
-  /** When `sums` came. */
+  /** When `sums` came, by the media clock. */
   heardMs: number;
 }
 
@@ -136,7 +149,7 @@ export class WorkerPool {
       channel,
       load: 0,
       restingPorts: new Set(),
-      sums: { recordings: 0, streams: 0, waitingOctets: 0, packets: 0, dropped: 0, lagMs: 0, failingJournals: 0 },
+      sums: { ...NOTHING_YET },
       heardMs: clock.nowMs(),
     };
     const life: Life = { worker, thread, bornMs: clock.nowMs(), ready: false };

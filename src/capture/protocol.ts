@@ -80,4 +80,10 @@ export interface WorkerSums {
   lagMs: number;
   /** Journals whose last write failed. */
   failingJournals: number;
+  /** RTP packets recorded per second since the report before. */
+  packetsPerSecond: number;
+  /** By how much the sockets were read too late at worst since the report before, ms: what their buffers must hold. */
+  handOverLagMs: number;
+  /** How long the oldest write under way has been waiting for the disk, ms. */
+  writeLagMs: number;
 }

@@ -38,6 +38,7 @@ export class WorkerRecording {
   readonly recordingId: string;
   /** When `lastPacketMs` was reported last. */
   reportedMs = 0;
+  #packetsTaken = 0;
   readonly #file: JournalFile;
   readonly #surroundings: RecordingSurroundings;
   readonly #streams = new Map<string, OpenStream>();
@@ -161,6 +162,20 @@ export class WorkerRecording {
 
   get waitingOctets(): number {
     return this.#file.waitingOctets;
+  }
+
+  /** Since when the write under way has been waiting for the disk; infinity while there is none. */
+  get writingSinceMs(): number {
+    return this.#file.writingSinceMs;
+  }
+
+  /** RTP packets recorded since this was asked last. */
+  takePacketsSince(): number {
+    let packets = 0;
+    for (const { stream } of this.#streams.values()) packets += stream.packets;
+    const since = packets - this.#packetsTaken;
+    this.#packetsTaken = packets;
+    return since;
   }
 
   get streams(): Iterable<MediaStream> {

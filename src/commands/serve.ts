@@ -26,8 +26,8 @@ export async function serve(args: string[]): Promise<number> {
     return exitCodeOf(error);
   });
   if (typeof app === 'number') return app;
-  const { sipAddresses: sip, orekaAddresses: oreka, recovered } = app;
-  log.info({ sip, oreka, data: config.data, rtpPorts: config.rtp.ports, recovered }, 'ready');
+  const { sipAddresses: sip, orekaAddresses: oreka, recovered, receiver } = app;
+  log.info({ sip, oreka, data: config.data, rtpPorts: config.rtp.ports, receiver, recovered }, 'ready');
 
   return new Promise((resolve) => {
     let signals = 0;

@@ -24,7 +24,12 @@ class FakeReceiver implements DatagramReceiver {
     return { port, send() {}, close: async () => void this.sinks.delete(port) };
   }
 
-  handOver(): void {}
+  /** What a call of `handOver` takes, by itself once. */
+  delays: (() => void)[] = [];
+
+  handOver(): void {
+    this.delays.shift()?.();
+  }
 }
 
 async function setUp(settings: { workerBufferOctets?: number } = {}) {
@@ -100,10 +105,54 @@ describe('the rhythm of writing', () => {
     packet(0);
     const atMs = clock.nowMs();
     clock.advance(1000);
-    const sums = { recordings: 2, streams: 2, waitingOctets: 0, packets: 1, dropped: 0, lagMs: 0, failingJournals: 0 };
+    const sums = {
+      recordings: 2,
+      streams: 2,
+      waitingOctets: 0,
+      packets: 1,
+      dropped: 0,
+      lagMs: 0,
+      failingJournals: 0,
+      packetsPerSecond: 1,
+      handOverLagMs: 0,
+      writeLagMs: 0,
+    };
     expect(news).toEqual([{ type: 'activity', recordingIds: ['r0'], lastPacketMs: [atMs], sums }]);
     clock.advance(1000);
-    expect(news[1]).toEqual({ type: 'activity', recordingIds: [], lastPacketMs: [], sums });
+    const quiet = { ...sums, packetsPerSecond: 0 };
+    expect(news[1]).toEqual({ type: 'activity', recordingIds: [], lastPacketMs: [], sums: quiet });
+    await close();
+  });
+
+  test('gauges: reading late, a write that hangs, a disk that refuses; each over when it is over', async () => {
+    const { clock, disk, receiver, news, open, packet, close } = await setUp();
+    const gauges = () => {
+      const last = news.findLast(({ type }) => type === 'activity');
+      if (last?.type !== 'activity') throw new Error('nothing told');
+      const { handOverLagMs, writeLagMs, failingJournals, waitingOctets } = last.sums;
+      return { handOverLagMs, writeLagMs, failingJournals, waiting: waitingOctets > 0 };
+    };
+    await open('r0');
+    clock.advance(1000);
+    const well = { handOverLagMs: 0, writeLagMs: 0, failingJournals: 0, waiting: false };
+    expect(gauges()).toEqual(well);
+    receiver.delays.push(() => clock.advance(300));
+    clock.advance(1000);
+    expect(gauges()).toEqual({ ...well, handOverLagMs: 300 });
+    disk.stalled = true;
+    packet(0);
+    clock.advance(3000);
+    expect(gauges()).toEqual({ ...well, writeLagMs: expect.closeTo(2900, -3), waiting: true });
+    disk.resume();
+    clock.advance(1000);
+    expect(gauges()).toEqual(well);
+    disk.fails = 'ENOSPC';
+    packet(1);
+    clock.advance(2000);
+    expect(gauges()).toMatchObject({ failingJournals: 1, waiting: true });
+    disk.fails = null;
+    clock.advance(2000);
+    expect(gauges()).toEqual(well);
     await close();
   });
 });

@@ -23,9 +23,11 @@ export const rtp = z.strictObject({
     ),
   receiverReports: z.boolean().default(true).describe('Send RTCP receiver reports to the media senders.'),
   receiver: z
-    .enum(['dgram', 'linux'])
-    .default('dgram')
-    .describe('How media is received. dgram: works everywhere. linux: system calls, half the CPU, on 64-bit Linux.'),
+    .enum(['auto', 'linux', 'dgram'])
+    .default('auto')
+    .describe(
+      'How media is received. linux: system calls, half the CPU, on 64-bit Linux. dgram: works everywhere. auto: linux where it works.',
+    ),
   workers: z
     .number()
     .int()
