@@ -5,7 +5,7 @@ import { type Clock, type ClockAnchor, processAnchor, systemClock } from '../lib
 import { closeOnce } from '../lib/close.ts';
 import { RecorderError } from '../lib/errors.ts';
 import { type Log, silentLog } from '../lib/log.ts';
-import type { CaptureEngine, CaptureEvents, CaptureLoad } from '../recording/engines.ts';
+import type { CaptureEngine, CaptureEvents, CaptureLoad, RestoredStream } from '../recording/engines.ts';
 import type { AnnouncedAddress, AnnouncedPort } from '../recording/media.ts';
 import { Announcements, isAnnouncement } from './announcements.ts';
 import { WorkerCaptureSession } from './capture-session.ts';
@@ -65,6 +65,12 @@ export interface Capture extends CaptureEngine {
     journalPath: string,
     events: CaptureEvents,
     announced?: AnnouncedPort,
+  ): Promise<WorkerCaptureSession>;
+  reopen(
+    recordingId: string,
+    journalPath: string,
+    events: CaptureEvents,
+    streams: readonly RestoredStream[],
   ): Promise<WorkerCaptureSession>;
   /** Starts the workers; `open` does it too. */
   start(): Promise<void>;
@@ -150,9 +156,44 @@ class PooledCapture implements Capture {
     events: CaptureEvents,
     announced?: AnnouncedPort,
   ): Promise<WorkerCaptureSession> {
+    return this.#open(
+      recordingId,
+      journalPath,
+      events,
+      announced && isAnnouncement(announced) ? announced.worker : null,
+    );
+  }
+
+  async reopen(
+    recordingId: string,
+    journalPath: string,
+    events: CaptureEvents,
+    streams: readonly RestoredStream[],
+  ): Promise<WorkerCaptureSession> {
+    const own = streams.filter(({ announced }) => announced === null);
+    // Before anybody else takes them. A range that was changed meanwhile does not matter: the senders know no other ports.
+    for (const { address } of own) this.#ports.reserve(address.rtpPort);
+    // Announced ports live in one worker.
+    const beside = own.length < streams.length ? this.#pool.first() : null;
+    try {
+      const session = await this.#open(recordingId, journalPath, events, beside);
+      await session.restoreStreams(streams);
+      return session;
+    } catch (error) {
+      for (const { address } of own) this.#ports.giveBack(address.rtpPort);
+      throw error;
+    }
+  }
+
+  async #open(
+    recordingId: string,
+    journalPath: string,
+    events: CaptureEvents,
+    beside: Promise<PoolWorker> | null,
+  ): Promise<WorkerCaptureSession> {
     if (this.#sessions.has(recordingId)) throw new RecorderError('CAPTURE_FAILED', 'The recording is open already.');
     await this.start();
-    const worker = await this.#pool.place(announced && isAnnouncement(announced) ? announced.worker : null);
+    const worker = await this.#pool.place(beside);
     try {
       await worker.channel.call('open', { recordingId, journalPath });
     } catch (error) {

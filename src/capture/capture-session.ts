@@ -4,8 +4,15 @@ import type { Clock } from '../lib/clock.ts';
 import { closeOnce } from '../lib/close.ts';
 import { isRecorderError, RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { CaptureEvents, CaptureSession, CaptureStreamSpec } from '../recording/engines.ts';
-import type { AnnouncedPort, MediaFormat, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
+import type { CaptureEvents, CaptureSession, CaptureStreamSpec, RestoredStream } from '../recording/engines.ts';
+import type {
+  AnnouncedAddress,
+  AnnouncedPort,
+  MediaFormat,
+  SipRecord,
+  StreamAddress,
+  StreamStatistics,
+} from '../recording/media.ts';
 import { type Announcement, type Announcements, isAnnouncement } from './announcements.ts';
 import type { PoolWorker, WorkerPool } from './pool.ts';
 import type { PortPool } from './ports.ts';
@@ -32,15 +39,10 @@ export interface SessionSurroundings {
   onSealed: () => void;
 }
 
-/** A stream that is to have certain ports: those which its sender was told before a restart. */
-export interface AddressedStreamSpec extends CaptureStreamSpec {
-  address?: StreamAddress;
-}
-
 interface KnownStream {
   spec: StreamSettings;
   /** The port is the client's choice. */
-  announcement: Announcement | null;
+  announced: AnnouncedAddress | null;
   address: StreamAddress;
   removed: boolean;
 }
@@ -80,11 +82,25 @@ export class WorkerCaptureSession implements CaptureSession {
     this.#sealing = closeOnce(() => this.#seal());
   }
 
-  async addStream({ address: wanted, announced, ...spec }: AddressedStreamSpec): Promise<StreamAddress> {
+  /**
+   * Streams of an earlier process, on the ports that their senders know, which are reserved. One that another program has
+   * taken meanwhile is asked for until it is free; the other streams go on.
+   */
+  async restoreStreams(streams: readonly RestoredStream[]): Promise<void> {
+    const restored = streams.map(
+      ({ address, announced, ...spec }): KnownStream => ({ spec, announced, address, removed: false }),
+    );
+    for (const known of restored) this.#streams.set(known.spec.streamId, known);
+    for (const known of restored) {
+      const worker = this.#worker;
+      // If the worker dies meanwhile, the next one gets all of them.
+      if (worker) await this.#bindAgain(worker, known).catch(() => {});
+    }
+  }
+
+  async addStream({ announced, ...spec }: CaptureStreamSpec): Promise<StreamAddress> {
     if (announced) return this.#addAnnounced(announced, spec);
-    if (wanted && !this.#around.ports.reserve(wanted.rtpPort))
-      throw new RecorderError('NO_PORTS', `${wanted.rtpPort} is not free.`);
-    let rtpPort = wanted?.rtpPort ?? null;
+    let rtpPort: number | null = null;
     for (let tried = 0; tried < MAX_PAIRS_TRIED; tried++) {
       rtpPort ??= this.#around.ports.take();
       if (rtpPort === null) throw new RecorderError('NO_PORTS');
@@ -93,7 +109,6 @@ export class WorkerCaptureSession implements CaptureSession {
       if (outcome === 'bound') return address;
       if (outcome === 'taken') {
         this.#around.ports.release(rtpPort);
-        if (wanted) throw new RecorderError('NO_PORTS', `${rtpPort} is used by another program.`);
         rtpPort = null;
       }
     }
@@ -181,7 +196,7 @@ export class WorkerCaptureSession implements CaptureSession {
         ...(announcement && { announcement: { id: announcement.id, host: announcement.address.host } }),
       });
       if (!bound) return 'taken';
-      this.#streams.set(spec.streamId, { spec, announcement, address, removed: false });
+      this.#streams.set(spec.streamId, { spec, announced: announcement?.address ?? null, address, removed: false });
       return 'bound';
     } catch (error) {
       if (this.#worker !== worker && !this.#sealed) return 'again';
@@ -226,7 +241,7 @@ export class WorkerCaptureSession implements CaptureSession {
     for (let tries = 1; !(this.#sealed && tries > SEALED_REHOME_TRIES); tries++) {
       let worker: PoolWorker | null = null;
       try {
-        const announced = [...this.#streams.values()].some(({ announcement }) => announcement !== null);
+        const announced = [...this.#streams.values()].some((known) => known.announced !== null);
         worker = await pool.place(announced ? pool.first() : null);
         await this.#moveTo(worker);
         this.#worker = worker;
@@ -266,11 +281,11 @@ export class WorkerCaptureSession implements CaptureSession {
   }
 
   async #isBoundAgain(worker: PoolWorker, known: KnownStream): Promise<boolean> {
-    const { spec: stream, address, announcement: before } = known;
+    const { spec: stream, address, announced } = known;
     // The announcement died with its worker; the client goes on sending to the same port.
-    if (before) known.announcement = this.#around.announcements.announce(before.address);
-    const announcement = known.announcement && { id: known.announcement.id, host: known.announcement.address.host };
-    await known.announcement?.bound;
+    const again = announced && this.#around.announcements.announce(announced);
+    await again?.bound;
+    const announcement = again && { id: again.id, host: again.address.host };
     const { recordingId } = this;
     const request = { recordingId, stream, address, ...(announcement && { announcement }) };
     return (await worker.channel.call('addStream', request)).bound;

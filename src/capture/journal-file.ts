@@ -1,6 +1,6 @@
 // The journal's file: appends what the writer has, batch by batch, and keeps it when the disk will not take it.
 import fs from 'node:fs';
-import { wholeBlocksEnd } from '../journal/tail.ts';
+import { TAIL_OCTETS, wholeBlocksEnd } from '../journal/tail.ts';
 import { JournalWriter } from '../journal/writer.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { FileWriter } from './file-writer.ts';
@@ -12,8 +12,6 @@ export type FileSystem = Pick<typeof fs, 'open' | 'fstat' | 'read' | 'ftruncate'
 const BUFFER_OCTETS = 16 << 10;
 /** A spare that grew beyond this while the disk was slow is not kept. */
 const MAX_SPARE_OCTETS = 256 << 10;
-/** How much of the end of a continued journal is searched for the last whole block. */
-const TAIL_OCTETS = 256 << 10;
 const RETRY_MS = 1000;
 /** `close` gives up on a failing disk after so many tries. */
 const CLOSING_TRIES = 5;

@@ -1,5 +1,10 @@
-// Finds the end of the last whole block from the file's end backwards, so that a journal can be continued at once.
+// What the end of a journal tells, read backwards: where it can be continued, and when its last packet came.
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { BLOCK_OVERHEAD_OCTETS, ENHANCED_PACKET_BLOCK, SECTION_HEADER_BLOCK } from './pcapng.ts';
+import { timestampReader } from './timestamp.ts';
+
+/** How much of the end of a journal is looked at; the largest block of ours is a quarter of it. */
+export const TAIL_OCTETS = 256 << 10;
 
 /** Blocks in a row that have to fit together before the place is believed. */
 const WITNESSES = 3;
@@ -17,6 +22,42 @@ export function wholeBlocksEnd(tail: Uint8Array, isWholeFile: boolean): number {
     if (fitsTogether(words, end, isWholeFile)) return end * 4;
   }
   return -1;
+}
+
+const readNanoseconds = timestampReader(9, 0);
+
+/**
+ * When the latest packet came of those that stand at the end of a journal of ours, Unix ms; null if none is to be found.
+ * Throws what opening and reading the file throws.
+ */
+export function latestPacketMs(path: string): number | null {
+  const fd = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    const from = size <= TAIL_OCTETS ? 0 : (size - TAIL_OCTETS) & ~3;
+    const tail = Buffer.alloc(size - from);
+    const read = readSync(fd, tail, 0, tail.length, from);
+    return latestPacketIn(tail.subarray(0, read), from === 0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Of all packets in sight, not only the last one: those of a sender on probation are written late. */
+function latestPacketIn(tail: Uint8Array, isWholeFile: boolean): number | null {
+  let end = wholeBlocksEnd(tail, isWholeFile) / 4;
+  const words = new Uint32Array(new Uint8Array(tail.subarray(0, tail.length & ~3)).buffer);
+  let latestMs: number | null = null;
+  while (end > 0) {
+    const total = words[end - 1]!;
+    const start = end - total / 4;
+    if (total < BLOCK_OVERHEAD_OCTETS || total % 4 !== 0 || start < 0 || words[start + 1] !== total) break;
+    if (words[start] === ENHANCED_PACKET_BLOCK) {
+      latestMs = Math.max(latestMs ?? 0, readNanoseconds(words[start + 3]!, words[start + 4]!));
+    }
+    end = start;
+  }
+  return latestMs;
 }
 
 // Every block ends with its length, so the chain can be followed backwards.

@@ -25,6 +25,17 @@ export interface CaptureEngine {
     /** A port that one of its streams will take over: the recording is placed beside it. */
     announced?: AnnouncedPort,
   ): Promise<CaptureSession>;
+  /**
+   * Goes on with a recording of an earlier process: the journal is continued behind its last whole block, and the streams get the
+   * ports that their senders know; they are reserved before this returns. A port that another program has taken meanwhile is asked
+   * for until it is free. Whose media is taken is learnt anew. Rejects with CAPTURE_FAILED or STORAGE_FAILED.
+   */
+  reopen(
+    recordingId: string,
+    journalPath: string,
+    events: CaptureEvents,
+    streams: readonly RestoredStream[],
+  ): Promise<CaptureSession>;
   /** How near to its limits it is. Cheap; what workers say is as of about a second ago. */
   load(): CaptureLoad;
 }
@@ -58,6 +69,13 @@ export interface CaptureStreamSpec {
   receiving: boolean;
   /** The port that the client chose; absent: a pair from our range. */
   announced?: AnnouncedPort;
+}
+
+/** A stream that an earlier process had. */
+export interface RestoredStream extends Omit<CaptureStreamSpec, 'announced'> {
+  address: StreamAddress;
+  /** Set if the port was the client's choice. */
+  announced: AnnouncedAddress | null;
 }
 
 /** One recording's sockets and journal. All its streams live in the same worker. */

@@ -1,7 +1,8 @@
 // What is left of a journal whose end was torn off, zeroed or overwritten, and how one is continued.
 import { closeSync, ftruncateSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { wholeBlocksEnd } from '../../src/journal/tail.ts';
+import { latestPacketMs, wholeBlocksEnd } from '../../src/journal/tail.ts';
+import { journalOf, START_MS } from '../support/synthetic-journal.ts';
 import { blockEnds, journalFile, readJournal } from './read-journal.ts';
 import { writeSample } from './sample-journal.ts';
 
@@ -234,5 +235,33 @@ describe('wholeBlocksEnd', () => {
     expect(wholeBlocksEnd(garbage(100_000), true)).toBe(-1);
     // Packets without a section before them.
     expect(wholeBlocksEnd(sample.subarray(ends[1]!, ends[3]!), true)).toBe(-1);
+  });
+});
+
+describe('latestPacketMs', () => {
+  const latest = (octets: Buffer) => {
+    writeFileSync(file.path, octets);
+    return latestPacketMs(file.path);
+  };
+
+  test('of all whole packets, also if a later one was written first', () => {
+    const plan = { streamId: 's0', payloadType: 0, rtpTime: 0, ssrc: 1, payload: new Uint8Array(160) };
+    const packets = [30, 90.25, 60].map((arrivalMs, sequenceNumber) => ({ ...plan, arrivalMs, sequenceNumber }));
+    const whole = journalOf(packets);
+    expect(latest(whole)).toBeCloseTo(START_MS + 90.25, 3);
+    expect(latest(Buffer.concat([whole, Buffer.alloc(333)]))).toBeCloseTo(START_MS + 90.25, 3);
+    expect(latest(whole.subarray(0, whole.length - 4))).toBeCloseTo(START_MS + 60, 3);
+  });
+
+  test('in a file longer than what is looked at', () => {
+    const plan = { streamId: 's0', payloadType: 0, rtpTime: 0, ssrc: 1, payload: new Uint8Array(1000) };
+    const packets = Array.from({ length: 1000 }, (_, i) => ({ ...plan, arrivalMs: i, sequenceNumber: i }));
+    expect(latest(journalOf(packets))).toBeCloseTo(START_MS + 999, 3);
+  });
+
+  test('null without any packet', () => {
+    expect(latest(Buffer.alloc(0))).toBeNull();
+    expect(latest(garbage(5000))).toBeNull();
+    expect(latest(journalOf([]))).toBeNull();
   });
 });

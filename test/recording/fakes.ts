@@ -10,6 +10,7 @@ import type {
   RenderEngine,
   RenderJob,
   RenderResult,
+  RestoredStream,
   StorageSpace,
 } from '../../src/recording/engines.ts';
 import type {
@@ -60,11 +61,18 @@ export class FakeCapture implements CaptureEngine {
     this.sessions.push(session);
     return session;
   }
+
+  async reopen(recordingId: string, journalPath: string, events: CaptureEvents, streams: readonly RestoredStream[]) {
+    const session = await this.open(recordingId, journalPath, events);
+    session.restored.push(...streams);
+    return session;
+  }
 }
 
 class FakeCaptureSession {
   lastPacketMs: number | null = null;
   streams: CaptureStreamSpec[] = [];
+  restored: RestoredStream[] = [];
   updates: { streamId: string; receiving: boolean | undefined }[] = [];
   removed: string[] = [];
   sip: SipRecord[] = [];
