@@ -39,6 +39,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: list, usage: LIST_USAGE };
     },
   },
+  verify: {
+    summary: 'check finished recordings against their checksums',
+    load: async () => {
+      const { verify, VERIFY_USAGE } = await import('./commands/verify.ts');
+      return { run: verify, usage: VERIFY_USAGE };
+    },
+  },
   doctor: {
     summary: 'check that this machine and configuration can record',
     load: async () => {
