@@ -42,6 +42,11 @@ export function buildDocument(
       durationMs: audio ? round(audio.durationMs) : 0,
     },
     call: { ...identifiers, continues: identifiers.continues ?? null, peer: state.peer },
+    sessions: (state.sessions ?? []).map(({ startMs, endMs: sessionEndMs, ...session }) => ({
+      ...session,
+      start: iso(startMs),
+      end: isoOrNull(sessionEndMs),
+    })),
     participants: attribution.participants.map(({ participantId, role, channel, rule }) => {
       const party = state.call.participants.find((participant) => participant.participantId === participantId);
       return { id: participantId, aor: party?.aor ?? null, name: party?.name ?? null, role, channel, rule };

@@ -7,7 +7,7 @@ export interface CallParticipant {
   /** Address of record as written (`sip:1001@example.com`, `tel:+49…`), null if unknown. */
   aor: string | null;
   name: string | null;
-  /** Labels (or stream keys) of the media streams that this party sends, by the metadata's associations. */
+  /** Keys of the streams that this party sends now (`OfferedStream.key`), by the metadata's associations. */
   sends: string[];
   /** The part in the call, where the source says it plainly; otherwise null and the order decides. */
   role: 'caller' | 'callee' | null;

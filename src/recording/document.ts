@@ -41,6 +41,16 @@ const stream = z.object({
   drops: z.record(z.string(), count).describe('Datagrams not recorded, by reason'),
 });
 
+const bringingSession = z.object({
+  sipCallId: z.string(),
+  peer: z.string(),
+  start: time,
+  end: time.nullable(),
+  endReason: z.string().nullable(),
+  joinedBy: z.string().describe('first, or the rule by which the session was found to bring this call'),
+  reasons: z.array(z.string()).describe('Reason header fields of the request that ended it'),
+});
+
 const timelineEvent = z.object({
   type: z.enum([
     'started',
@@ -100,6 +110,7 @@ export const recordingDocument = z.object({
     vendor: z.record(z.string(), z.string()),
     peer: z.string().nullable(),
   }),
+  sessions: z.array(bringingSession).default([]).describe('The recording sessions (SIP dialogs) that brought the call'),
   participants: z.array(participant),
   streams: z.array(stream),
   audio: z

@@ -12,7 +12,7 @@ import type { Warning } from './call.ts';
 import type { CaptureSession } from './engines.ts';
 import type { MediaFormat, OfferedStream, SipRecord, StreamAddress } from './media.ts';
 import type { ActiveRecording, UpdateRecording } from './recorder-interface.ts';
-import type { EndReason, SessionState, SessionStream } from './session-state.ts';
+import type { BringingSession, EndReason, SessionState, SessionStream } from './session-state.ts';
 
 /** When a recording ends by itself. */
 export interface RecordingLimits {
@@ -36,6 +36,8 @@ export interface LiveRecordingParts {
   onEndedByLimit: (reason: EndReason) => void;
 }
 
+/** Changes of the door's state come several at a time: they are saved together. */
+const SAVE_DELAY_MS = 200;
 const MAX_EVENTS = 10_000;
 const MAX_WARNINGS = 200;
 const MAX_METADATA_VERSIONS = 500;
@@ -44,7 +46,7 @@ export class LiveRecording implements ActiveRecording {
   readonly id: string;
   readonly #parts: LiveRecordingParts;
   readonly #state: SessionState;
-  readonly #timers: Timers<'inactivity' | 'max-duration'>;
+  readonly #timers: Timers<'inactivity' | 'max-duration' | 'save'>;
   #lastSignallingMs: number;
   #changes: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
@@ -81,6 +83,12 @@ export class LiveRecording implements ActiveRecording {
   journalSip(record: SipRecord): void {
     this.#lastSignallingMs = this.#parts.clock.nowMs();
     if (!this.#stopping) this.#parts.capture.writeSip(record);
+  }
+
+  setSessions(sessions: BringingSession[], door: unknown): void {
+    this.#state.sessions = sessions;
+    this.#state.door = door;
+    if (!this.#stopping && !this.#timers.has('save')) this.#timers.set('save', SAVE_DELAY_MS, () => void this.#save());
   }
 
   stop(reason: EndReason): Promise<void> {

@@ -20,7 +20,7 @@ export interface OfferedStream {
   sending: boolean;
   /** The client's own choice of port; absent: a pair from our range. */
   announced?: AnnouncedPort;
-  /** Tells streams without a label apart: the m-line's index in the first offer that had it. */
+  /** The door's name for the stream, unique within the recording: labels may be missing, come twice or be used again. */
   key: string;
 }
 

@@ -2,7 +2,7 @@
 import type { RefusalCode } from './admission.ts';
 import type { CallDescription, RawMetadata, Warning } from './call.ts';
 import type { AnnouncedAddress, AnnouncedPort, OfferedStream, SipRecord, StreamAddress } from './media.ts';
-import type { EndReason } from './session-state.ts';
+import type { BringingSession, EndReason } from './session-state.ts';
 
 export interface StartRecording {
   source: 'siprec' | 'oreka';
@@ -44,6 +44,11 @@ export interface ActiveRecording {
   update(change: UpdateRecording): Promise<void>;
   /** Any signalling counts as a sign of life for the inactivity limit. */
   journalSip(record: SipRecord): void;
+  /**
+   * Who brings the recording, and what its door needs to go on after a restart: plain data, kept in session.json a
+   * moment later. The last call before `stop` is what the finished recording tells.
+   */
+  setSessions(sessions: BringingSession[], door: unknown): void;
   /** Ends the recording; returns when the journal is sealed, not when the audio is rendered. Idempotent. */
   stop(reason: EndReason): Promise<void>;
 }

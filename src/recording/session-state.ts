@@ -24,6 +24,22 @@ export type EndReason =
   | 'interrupted'
   | 'failed';
 
+/** One recording session (SIP dialog) that brings or brought the recording. */
+export interface BringingSession {
+  sipCallId: string;
+  /** Signalling peer, `udp:10.0.0.1:5060`. */
+  peer: string;
+  /** Media clock, Unix ms. */
+  startMs: number;
+  /** Null while it lasts. */
+  endMs: number | null;
+  endReason: EndReason | null;
+  /** Why it belongs to this recording: `first`, or the rule that found the recording (`session-id`, `sip-session-id`, `vendor-id:ucid`). */
+  joinedBy: string;
+  /** Reason header fields of the request that ended it (RFC 3326). */
+  reasons: string[];
+}
+
 export interface SessionStream {
   streamId: string;
   key: string;
@@ -34,6 +50,8 @@ export interface SessionStream {
   address: StreamAddress;
   /** False once the client has removed the stream. */
   present: boolean;
+  /** Who sent it and from when on, in order, as far as the door has said. */
+  senders?: { participantId: string; fromMs: number }[];
 }
 
 /** Something that happened, at a time on the media clock. Offsets into the audio are worked out when it is known. */
@@ -65,6 +83,8 @@ export interface SessionState {
   warnings: Warning[];
   /** Signalling peer, `udp:10.0.0.1:5060`. */
   peer: string | null;
+  /** The recording sessions that brought it, in order. Absent where the door knows no sessions. */
+  sessions?: BringingSession[];
   statistics: Record<string, StreamStatistics> | null;
   /** Whatever the door needs to restore its side; opaque to everyone else. */
   door: unknown;

@@ -1,5 +1,6 @@
 // Metadata and SIP headers to what the recorder knows of a call: who takes part, who sends which stream, how it is called.
 import type { CallDescription, CallParticipant } from '../recording/call.ts';
+import { sameAddress } from './addresses-of-record.ts';
 import type { ExtensionElement, Participant, RecordingMetadata } from './metadata/model.ts';
 import {
   canonicalHeaderName,
@@ -137,8 +138,8 @@ function partiesOfHeaders({ headers, requestUri }: CallSource): CallParticipant[
   const add = (role: 'caller' | 'callee', candidates: string[]) => {
     for (const candidate of candidates) {
       const address = parseNameAddress(candidate);
-      if (!address || sameUser(address.uri, requestUri) || /^sips?:anonymous@/i.test(address.uri)) continue;
-      if (parties.some((party) => sameUser(party.aor ?? '', address.uri))) continue;
+      if (!address || sameAddress(address.uri, requestUri) || /^sips?:anonymous@/i.test(address.uri)) continue;
+      if (parties.some((party) => sameAddress(party.aor ?? '', address.uri))) continue;
       parties.push({ participantId: role, aor: address.uri, name: address.displayName, sends: [], role });
       return;
     }
@@ -151,15 +152,4 @@ function partiesOfHeaders({ headers, requestUri }: CallSource): CallParticipant[
   add('caller', [...headerList(headers, 'p-asserted-identity'), ...callingId, ...(from === null ? [] : [from])]);
   add('callee', [...calledId, ...(to === null ? [] : [to])]);
   return parties;
-}
-
-/** User and host, without ports and parameters. */
-function sameUser(one: string, other: string): boolean {
-  const bare = (uri: string) =>
-    uri
-      .replace(/^sips?:/i, '')
-      .replace(/[;?].*$/, '')
-      .replace(/:\d+$/, '')
-      .toLowerCase();
-  return bare(one) === bare(other);
 }

@@ -2,8 +2,13 @@
 import type { Clock } from '../lib/clock.ts';
 import { closeOnce } from '../lib/close.ts';
 import type { Log } from '../lib/log.ts';
+import type { ActiveRecording } from '../recording/recorder-interface.ts';
+import type { EndReason } from '../recording/session-state.ts';
 import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
-import { RecordingSession, type SessionEnvironment, type SiprecRecorder } from './session.ts';
+import { Recordings } from './recordings.ts';
+import { RecordingSession, type SessionEnvironment } from './session.ts';
+import { originOf, type RecordingSessionSnapshot } from './session-origin.ts';
+import type { RestoredHold, SiprecDoorState, SiprecRecorder } from './shared-recording.ts';
 import { refusalForCode } from './sip-status.ts';
 import {
   type ConnectedSrf,
@@ -27,9 +32,23 @@ export interface SiprecDoorOptions {
   acceptPlainCalls?: boolean;
   /** Server and User-Agent headers. Default `sipreel`. */
   userAgent?: string;
+  /** How long a recording waits for its call to come again after its only session was never acknowledged. Default 5 s. */
+  graceMs?: number;
+}
+
+/** A recording of a previous process that goes on, and what its session.json has under `door`. */
+export interface RestoredRecording {
+  recording: ActiveRecording;
+  door: unknown;
 }
 
 export interface SiprecDoor {
+  /**
+   * Goes on with recordings of a previous process whose dialogs the SIP server still knows. To be called before `start`.
+   * Returns, by recording id, what is to be called when the recorder ends the recording; those missing there hold nothing
+   * that could go on, and it is for the caller to stop them.
+   */
+  restore(recordings: readonly RestoredRecording[]): Map<string, (reason: EndReason) => void>;
   /** Takes requests from here on. */
   start(): void;
   /** Recording sessions that are not over. */
@@ -57,7 +76,11 @@ class Door implements SiprecDoor {
     this.#options = options;
     const { srf, recorder, clock, log, mediaAddress } = options;
     this.#environment = {
-      recorder,
+      recordings: new Recordings({
+        recorder,
+        clock,
+        ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
+      }),
       clock,
       log,
       answerDelayMs: options.answerDelayMs ?? 10,
@@ -71,6 +94,29 @@ class Door implements SiprecDoor {
 
   get sessions(): number {
     return this.#sessions.size;
+  }
+
+  restore(recordings: readonly RestoredRecording[]): Map<string, (reason: EndReason) => void> {
+    const ends = new Map<string, (reason: EndReason) => void>();
+    const sessions = new Map<string, { snapshot: RecordingSessionSnapshot; holds: RestoredHold[] }>();
+    for (const { recording, door } of recordings) {
+      if (!isSiprecState(door)) continue;
+      const { holds, ended } = this.#environment.recordings.restore(recording, door);
+      if (holds.length > 0) ends.set(recording.id, ended);
+      for (const hold of holds) {
+        const snapshot = hold.session as RecordingSessionSnapshot;
+        const session = sessions.get(snapshot.dialogId) ?? { snapshot, holds: [] };
+        session.holds.push(hold);
+        sessions.set(snapshot.dialogId, session);
+      }
+    }
+    for (const [dialogId, { snapshot, holds }] of sessions) {
+      const key = sessionKey(snapshot.origin);
+      const session = RecordingSession.restore(snapshot, holds, this.#environmentOf(key));
+      this.#sessions.set(key, session);
+      this.#dialogs.set(dialogId, session);
+    }
+    return ends;
   }
 
   start(): void {
@@ -110,15 +156,17 @@ class Door implements SiprecDoor {
       this.#answer(request, { status: 482, reason: 'Loop Detected', headers: {} });
       return;
     }
-    const session = new RecordingSession(request, {
-      ...this.#environment,
-      onEnded: (ended) => {
-        this.#sessions.delete(key);
-        if (ended.dialogId !== null) this.#dialogs.delete(ended.dialogId);
-      },
-    });
+    const session = new RecordingSession(originOf(request), this.#environmentOf(key));
     this.#sessions.set(key, session);
-    void session.start();
+    void session.start(request);
+  }
+
+  #environmentOf(key: string): SessionEnvironment {
+    const onEnded = (ended: RecordingSession) => {
+      this.#sessions.delete(key);
+      if (ended.dialogId !== null) this.#dialogs.delete(ended.dialogId);
+    };
+    return { ...this.#environment, onEnded };
   }
 
   #answer(request: IncomingRequest, response: OutgoingResponse): void {
@@ -131,6 +179,11 @@ class Door implements SiprecDoor {
 }
 
 /** Not Call-ID alone: a client may use one for several dialogs. */
-function sessionKey(request: IncomingRequest): string {
-  return `${request.callId};from-tag=${request.fromTag}`;
+function sessionKey({ callId, fromTag }: { callId: string; fromTag: string }): string {
+  return `${callId};from-tag=${fromTag}`;
+}
+
+/** session.json is our own file; another door's recordings are told apart by `kind`. */
+function isSiprecState(door: unknown): door is SiprecDoorState {
+  return typeof door === 'object' && door !== null && 'kind' in door && door.kind === 'siprec';
 }

@@ -3,7 +3,8 @@ import type { Warning } from '../recording/call.ts';
 import type { OfferedStream, StreamAddress } from '../recording/media.ts';
 import { type AnswerState, answerOffer } from './answer.ts';
 import { type OfferedMediaLine, type Refusal, readOffer, refusalOf } from './sdp.ts';
-import { StreamKeys } from './stream-keys.ts';
+import type { NamedStream } from './session-call.ts';
+import { StreamKeys, type StreamKeysSnapshot } from './stream-keys.ts';
 
 const REFUSAL_WARNINGS: Record<Exclude<Refusal, 'port-zero'>, string> = {
   'not-audio': 'was refused: only audio is recorded.',
@@ -12,24 +13,56 @@ const REFUSAL_WARNINGS: Record<Exclude<Refusal, 'port-zero'>, string> = {
   'transport-not-supported': 'was refused: only RTP/AVP and RTP/AVPF are supported.',
 };
 
+/** The streams as the offer has them now; null if it holds no m-line, and then nothing changes. */
+export interface OfferOutcome {
+  streams: OfferedStream[] | null;
+  warnings: Warning[];
+}
+
+export interface SessionMediaSnapshot {
+  sessionId: string;
+  /** The latest offer. */
+  offer: string;
+  keys: StreamKeysSnapshot;
+  answer: AnswerState | null;
+}
+
 export class SessionMedia {
   readonly #sessionId: string;
-  readonly #keys = new StreamKeys();
+  readonly #keys: StreamKeys;
+  #offer = '';
   #lines: OfferedMediaLine[] = [];
   #keyOfLine = new Map<number, string>();
   #answer: AnswerState | null = null;
 
   /** `sessionId` is the o= session id of our answers: digits. */
-  constructor(sessionId: string) {
+  constructor(sessionId: string, keys = new StreamKeys()) {
     this.#sessionId = sessionId;
+    this.#keys = keys;
+  }
+
+  static restore(snapshot: SessionMediaSnapshot): SessionMedia {
+    const media = new SessionMedia(snapshot.sessionId, new StreamKeys(snapshot.keys));
+    // The known streams meet the offer that they come from: each gets its own key again.
+    media.applyOffer(snapshot.offer);
+    media.#answer = snapshot.answer;
+    return media;
+  }
+
+  snapshot(): SessionMediaSnapshot {
+    return { sessionId: this.#sessionId, offer: this.#offer, keys: this.#keys.snapshot(), answer: this.#answer };
   }
 
   get mediaLines(): readonly OfferedMediaLine[] {
     return this.#lines;
   }
 
-  get labels(): string[] {
-    return this.#lines.map((line) => line.label).filter((label) => label !== null);
+  /** The audio streams of the latest offer, with the label that each has there. */
+  get streams(): NamedStream[] {
+    return this.#lines.flatMap(({ index, label }) => {
+      const key = this.#keyOfLine.get(index);
+      return key === undefined ? [] : [{ key, label }];
+    });
   }
 
   /** Our latest SDP; null before the first answer. */
@@ -37,10 +70,10 @@ export class SessionMedia {
     return this.#answer?.text ?? null;
   }
 
-  /** The streams as the offer has them now; null if it holds no m-line, and then nothing changes. */
-  applyOffer(sdp: string): { streams: OfferedStream[] | null; warnings: Warning[] } {
+  applyOffer(sdp: string): OfferOutcome {
     const { mediaLines, warnings } = readOffer(sdp);
     if (mediaLines.length === 0) return { streams: null, warnings };
+    this.#offer = sdp;
     this.#lines = mediaLines;
     this.#keyOfLine = this.#keys.assign(mediaLines);
     const streams: OfferedStream[] = [];

@@ -10,29 +10,28 @@
 //                │ the recorder ended the recording, or we close
 //             ending (BYE sent) ──any response───────▶ ended
 //
-// Requests that change the session are handled one after the other; BYE waits for nobody.
+// Requests that change the session are handled one after the other; BYE waits for nobody. What a change means for the
+// recordings is the content's business.
 import type { Clock } from '../lib/clock.ts';
 import { isRecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { Warning } from '../recording/call.ts';
-import type { ActiveRecording, Recorder, UpdateRecording } from '../recording/recorder-interface.ts';
 import type { EndReason } from '../recording/session-state.ts';
-import { capabilityHeaders, methodNotAllowed, recordingContact, type Transport } from './capabilities.ts';
+import { capabilityHeaders, methodNotAllowed, recordingContact } from './capabilities.ts';
 import { judgeInvite } from './invite.ts';
 import { readRecordingBody } from './multipart.ts';
-import { SessionCall } from './session-call.ts';
-import { SessionMedia } from './session-media.ts';
-import { headerValue } from './sip-headers.ts';
+import type { Recordings } from './recordings.ts';
+import { SessionContent, type SessionContentParts } from './session-content.ts';
+import { SessionJournal } from './session-journal.ts';
+import { peerOf, type RecordingSessionSnapshot, type SessionOrigin } from './session-origin.ts';
+import type { RestoredHold } from './shared-recording.ts';
+import { headerList, headerValue } from './sip-headers.ts';
 import { refusalForCode, refusalForError, type SipRefusal } from './sip-status.ts';
-import type { Endpoint, IncomingRequest, InDialogResult, OutgoingResponse } from './srf.ts';
+import type { IncomingRequest, InDialogResult, OutgoingResponse } from './srf.ts';
 
 export type SessionPhase = 'starting' | 'answered' | 'established' | 'ending' | 'ended';
 
-/** What this door asks of the recorder. */
-export type SiprecRecorder = Pick<Recorder, 'start' | 'refusal'>;
-
 export interface SessionEnvironment {
-  recorder: SiprecRecorder;
+  recordings: Recordings;
   clock: Clock;
   log: Log;
   /** OpenSIPS loses a final answer that arrives within about a millisecond. */
@@ -52,73 +51,118 @@ export interface SessionEnvironment {
 const CHANGING_METHODS = new Set(['INVITE', 'UPDATE', 'INFO', 'MESSAGE', 'NOTIFY']);
 
 export class RecordingSession {
+  readonly #origin: SessionOrigin;
   readonly #environment: SessionEnvironment;
-  readonly #invite: IncomingRequest;
-  readonly #call: SessionCall;
-  readonly #media: SessionMedia;
+  readonly #content: SessionContent;
+  readonly #journal: SessionJournal;
   readonly #log: Log;
-  readonly #transport: Transport;
   #phase: SessionPhase = 'starting';
-  #recording: ActiveRecording | null = null;
   #dialogId: string | null = null;
   #host = '';
   #changes: Promise<void> = Promise.resolve();
   /** Set while starting, when there will be nothing to answer 200 to any more. */
-  #aborted: { reason: EndReason; refusal: SipRefusal | null } | null = null;
+  #aborted: { reason: EndReason; refusal: SipRefusal | null; reasons: string[] } | null = null;
   /** The recording is over, but the client has not acknowledged yet: it would drop a BYE. */
   #byeAfterAck: EndReason | null = null;
   /** Our 200 to an INVITE without SDP carried an offer; the ACK answers it. */
   #offerOpen = false;
   readonly #over = Promise.withResolvers<void>();
 
-  constructor(invite: IncomingRequest, environment: SessionEnvironment) {
-    this.#invite = invite;
+  /** For an INVITE that `start` is to answer. */
+  constructor(
+    origin: SessionOrigin,
+    environment: SessionEnvironment,
+    contentOf = (parts: SessionContentParts) => new SessionContent(parts),
+  ) {
+    this.#origin = origin;
     this.#environment = environment;
-    this.#log = environment.log.child({ callId: invite.callId });
-    this.#call = new SessionCall(invite);
-    this.#media = new SessionMedia(String(Math.floor(environment.clock.wallMs())));
-    this.#transport = invite.transport ?? 'udp';
+    this.#log = environment.log.child({ callId: origin.callId });
+    this.#content = contentOf({
+      recordings: environment.recordings,
+      clock: environment.clock,
+      log: this.#log,
+      origin,
+      onEnded: (reason) => this.#onRecordingEnded(reason),
+      snapshot: () => this.snapshot(),
+    });
+    this.#journal = new SessionJournal({
+      clock: environment.clock,
+      ...origin,
+      host: () => this.#host,
+      write: (record) => this.#content.journalSip(record),
+    });
+  }
+
+  /** A session of a previous process whose dialog lives on. `holds` are those on its recordings. */
+  static restore(
+    snapshot: RecordingSessionSnapshot,
+    holds: readonly RestoredHold[],
+    environment: SessionEnvironment,
+  ): RecordingSession {
+    const { origin, content, dialogId, phase, host } = snapshot;
+    const session = new RecordingSession(origin, environment, (parts) => SessionContent.restore(parts, content, holds));
+    session.#dialogId = dialogId;
+    session.#phase = phase;
+    session.#host = host;
+    return session;
+  }
+
+  /** Plain data for `restore`; null while there is nothing to go on with. */
+  snapshot(): RecordingSessionSnapshot | null {
+    const phase = this.#phase;
+    if (this.#dialogId === null || (phase !== 'answered' && phase !== 'established')) return null;
+    return {
+      dialogId: this.#dialogId,
+      phase,
+      origin: this.#origin,
+      host: this.#host,
+      content: this.#content.snapshot(),
+    };
   }
 
   get phase(): SessionPhase {
     return this.#phase;
   }
 
-  get #isOver(): boolean {
-    return this.#phase === 'ending' || this.#phase === 'ended';
+  get origin(): SessionOrigin {
+    return this.#origin;
   }
 
   get dialogId(): string | null {
     return this.#dialogId;
   }
 
+  get #isOver(): boolean {
+    return this.#phase === 'ending' || this.#phase === 'ended';
+  }
+
   /** Answers the INVITE, on every path. Never rejects. */
-  async start(): Promise<void> {
-    this.#invite.onCancel(() => this.#abort('cancelled', null));
+  async start(invite: IncomingRequest): Promise<void> {
+    invite.onCancel((reasons) => this.#abort('cancelled', null, reasons));
     let refusal: SipRefusal | null;
     try {
-      refusal = await this.#startRecording();
-      await this.#untilAnswerTime();
+      refusal = await this.#startRecording(invite);
+      await this.#untilAnswerTime(invite);
       if (!refusal && !this.#aborted) {
-        this.#accept();
+        this.#accept(invite);
         return;
       }
     } catch (error) {
       refusal = refusalForError(error);
       const level = isRecorderError(error) ? 'warn' : 'error';
       this.#log[level]({ err: error, status: refusal.status }, 'recording not started');
-      await this.#untilAnswerTime();
+      await this.#untilAnswerTime(invite);
     }
-    this.#stopRecording(this.#aborted?.reason ?? 'failed');
+    this.#content.leave(this.#aborted?.reason ?? 'failed', this.#aborted?.reasons);
     // A cancelled INVITE has its 487 from the SIP server.
     const final = this.#aborted ? this.#aborted.refusal : refusal;
-    if (final) this.#respond(this.#invite, final);
+    if (final) this.#respond(invite, final);
     this.#ended();
   }
 
   /** Any request inside the dialog. */
   handle(request: IncomingRequest): void {
-    this.#journalReceived(request);
+    this.#journal.received(request);
     if (request.method === 'BYE') this.#onBye(request);
     else if (request.method === 'ACK') this.#onAck(request);
     else if (this.#isOver) this.#respond(request, refusalForCode('RECORDING_ENDED'));
@@ -129,73 +173,69 @@ export class RecordingSession {
     if (request.method === 'INVITE') request.onUpdate((update) => this.handle(update));
   }
 
-  /** Ends the recording and the dialog, however far they are. Resolves when the session is over. */
+  /** Ends its part in every recording and the dialog, however far they are. Resolves when the session is over. */
   close(reason: EndReason): Promise<void> {
     if (this.#phase === 'starting') this.#abort(reason, refusalForCode('DRAINING'));
     else {
-      this.#stopRecording(reason);
+      this.#content.leave(reason);
       this.#hangUp(reason);
     }
     return this.#over.promise;
   }
 
   /** Null if there is something to answer 200 to. */
-  async #startRecording(): Promise<SipRefusal | null> {
-    const { recorder, acceptPlainCalls, mediaAddress } = this.#environment;
-    const { headers, remote, arrivalMs } = this.#invite;
-    const body = readRecordingBody(headerValue(headers, 'content-type'), this.#invite.body);
-    const offer = this.#media.applyOffer(body.sdp ?? '');
-    const refusal = judgeInvite(headers, body, this.#media.mediaLines, acceptPlainCalls);
+  async #startRecording(invite: IncomingRequest): Promise<SipRefusal | null> {
+    const { acceptPlainCalls, mediaAddress } = this.#environment;
+    const { headers, remote } = invite;
+    const body = readRecordingBody(headerValue(headers, 'content-type'), invite.body);
+    const offer = this.#content.readOffer(body);
+    const refusal = judgeInvite(headers, body, this.#content.mediaLines, acceptPlainCalls);
     if (refusal) {
-      this.#log.info({ peer: this.#peer, why: refusal.headers.Warning }, 'INVITE refused');
+      this.#log.info({ peer: peerOf(this.#origin), why: refusal.headers.Warning }, 'INVITE refused');
       return refusal;
     }
-    const metadata = body.metadata ? this.#call.apply(body.metadata, arrivalMs) : null;
-    const warnings = [...body.warnings, ...offer.warnings, ...(metadata?.warnings ?? [noMetadata()])];
     this.#host = await mediaAddress(remote.host);
-    const recording = await recorder.start({
-      source: 'siprec',
-      call: this.#call.describe(this.#media.labels),
-      streams: offer.streams ?? [],
-      metadata: metadata?.raw ?? null,
-      warnings: this.#call.news(warnings),
-      peer: this.#peer,
-      onEnded: (reason) => this.#onRecordingEnded(reason),
-    });
-    this.#recording = recording;
-    this.#journalReceived(this.#invite);
+    await this.#content.begin(body, offer, invite.arrivalMs);
+    this.#journal.received(invite);
     return null;
   }
 
-  async #untilAnswerTime(): Promise<void> {
+  async #untilAnswerTime(invite: IncomingRequest): Promise<void> {
     const { clock, answerDelayMs } = this.#environment;
-    const waitMs = this.#invite.arrivalMs + answerDelayMs - clock.nowMs();
+    const waitMs = invite.arrivalMs + answerDelayMs - clock.nowMs();
     if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
   }
 
-  #accept(): void {
-    const body = this.#media.answer(this.#recording?.addresses() ?? new Map(), this.#host);
+  #accept(invite: IncomingRequest): void {
+    const body = this.#content.answer(this.#host);
     const response = { status: 200, reason: 'OK', headers: this.#sessionHeaders(body), body };
-    this.#invite.respond(this.#branded(response), (outcome) => {
+    invite.respond(this.#branded(response), (outcome) => {
       if (!outcome.ok) {
         // CANCEL was faster, or the SIP server is gone: there is no dialog.
         this.#log.info({ why: outcome.error }, 'the answer could not be sent');
-        this.#stopRecording('cancelled');
+        this.#content.leave('cancelled', this.#aborted?.reasons);
         this.#ended();
         return;
       }
-      this.#journalSent(outcome.raw, this.#invite.remote);
-      this.#dialogId = outcome.dialogId ?? `${this.#invite.callId};from-tag=${this.#invite.fromTag}`;
+      this.#journal.sent(outcome.raw, invite.remote);
+      this.#dialogId = outcome.dialogId ?? `${invite.callId};from-tag=${invite.fromTag}`;
       this.#phase = 'answered';
       this.#environment.onDialog(this.#dialogId, this);
-      this.#log.info({ recordingId: this.#recording?.id, peer: this.#peer }, 'recording session answered');
+      this.#content.noteChanged();
+      this.#log.info(
+        { recordingIds: this.#content.recordingIds, peer: peerOf(this.#origin) },
+        'recording session answered',
+      );
       // The end came between the last check and here.
       if (this.#aborted) void this.close(this.#aborted.reason);
     });
   }
 
   #onAck(request: IncomingRequest): void {
-    if (this.#phase === 'answered') this.#phase = 'established';
+    if (this.#phase === 'answered') {
+      this.#phase = 'established';
+      this.#content.noteChanged();
+    }
     if (this.#byeAfterAck) void this.#sendBye(this.#byeAfterAck);
     else if (this.#offerOpen && request.body !== '') this.#enqueue(request);
     this.#offerOpen = false;
@@ -204,13 +244,14 @@ export class RecordingSession {
   #onBye(request: IncomingRequest): void {
     const wasOver = this.#isOver;
     if (!wasOver) this.#phase = 'ending';
-    const why = headerValue(request.headers, 'reason');
-    const reason = request.fromServer && /ACK timeout/i.test(why ?? '') ? 'cancelled' : 'ended';
+    const reasons = headerList(request.headers, 'reason');
+    const unacknowledged = request.fromServer && reasons.some((reason) => /ACK timeout/i.test(reason));
     request.respond(this.#branded({ status: 200, reason: 'OK', headers: {} }), (outcome) => {
-      if (outcome.ok) this.#journalSent(outcome.raw, request.remote);
+      if (outcome.ok) this.#journal.sent(outcome.raw, request.remote);
       if (wasOver) return;
-      this.#log.info({ reason, ...(request.fromServer ? { why } : {}) }, 'recording session ended');
-      this.#stopRecording(reason);
+      this.#log.info({ unacknowledged, reasons }, 'recording session ended');
+      if (unacknowledged) this.#content.lapse(reasons);
+      else this.#content.leave('ended', reasons);
       this.#ended();
     });
   }
@@ -221,10 +262,10 @@ export class RecordingSession {
   }
 
   /** The INVITE is still open: what is to become of it is decided where it would have been answered. */
-  #abort(reason: EndReason, refusal: SipRefusal | null): void {
+  #abort(reason: EndReason, refusal: SipRefusal | null, reasons: string[] = []): void {
     if (this.#phase !== 'starting') return;
     // A CANCEL beats every other reason: the INVITE has its answer then.
-    if (!this.#aborted || refusal === null) this.#aborted = { reason, refusal };
+    if (!this.#aborted || refusal === null) this.#aborted = { reason, refusal, reasons };
   }
 
   #hangUp(reason: EndReason): void {
@@ -237,11 +278,8 @@ export class RecordingSession {
     this.#phase = 'ending';
     const headers = { Reason: `SIP;cause=200;text="recording ${reason}"`, 'User-Agent': this.#environment.product };
     const result = await this.#environment.sendBye(this.#dialogId, headers);
-    // Kept only if the recording still runs: mostly it ended before the BYE.
-    if (result.sentRaw !== null) this.#journalSent(result.sentRaw, this.#invite.remote);
-    if (result.receivedRaw !== null) {
-      this.#journal('received', result.receivedRaw, this.#environment.clock.nowMs(), this.#invite.remote);
-    }
+    // Kept only if a recording still runs: mostly it ended before the BYE.
+    this.#journal.exchanged(result);
     if (result.error !== null) this.#log.warn({ why: result.error }, 'BYE not answered');
     // OpenSIPS answers 405 and has ended the dialog all the same; 408 and 481 mean that nobody is there.
     else this.#log.info({ reason, status: result.status }, 'recording session ended by us');
@@ -259,60 +297,30 @@ export class RecordingSession {
 
   /** re-INVITE, UPDATE, INFO, MESSAGE, NOTIFY, and an ACK that answers our offer. Refusing costs the client's call, so nothing is refused. */
   async #change(request: IncomingRequest): Promise<void> {
-    const mayOffer = request.method === 'INVITE' || request.method === 'UPDATE' || request.method === 'ACK';
-    const body = readRecordingBody(headerValue(request.headers, 'content-type'), request.body);
-    const offer = mayOffer && body.sdp !== null && !this.#isOver ? this.#media.applyOffer(body.sdp) : null;
-    const metadata = body.metadata ? this.#call.apply(body.metadata, request.arrivalMs) : null;
-    const warnings = [...body.warnings, ...(offer?.warnings ?? []), ...(metadata?.warnings ?? [])];
-    const ended = this.#isOver || !(await this.#update({ offer, metadata, warnings }));
-    if (request.method === 'ACK') return;
-    if (ended) {
+    const { method, headers, arrivalMs } = request;
+    const body = readRecordingBody(headerValue(headers, 'content-type'), request.body);
+    const mayOffer = (method === 'INVITE' || method === 'UPDATE' || method === 'ACK') && !this.#isOver;
+    const offer = mayOffer ? this.#content.readOffer(body) : null;
+    const alive = !this.#isOver && (await this.#content.change(body, offer, arrivalMs));
+    if (method === 'ACK') return;
+    if (!alive || this.#isOver) {
       this.#respond(request, refusalForCode('RECORDING_ENDED'));
       return;
     }
     const response: OutgoingResponse = { status: 200, reason: 'OK', headers: {} };
-    if (offer?.streams) response.body = this.#media.answer(this.#recording?.addresses() ?? new Map(), this.#host);
-    else if (request.method === 'INVITE') {
+    if (offer?.streams) response.body = this.#content.answer(this.#host);
+    else if (method === 'INVITE') {
       // Without an offer of theirs we have to make one (RFC 3261 §14.2): what was agreed already.
-      response.body = this.#media.localSdp ?? '';
+      response.body = this.#content.localSdp ?? '';
       this.#offerOpen = true;
     }
-    if (request.method === 'INVITE' || request.method === 'UPDATE')
-      response.headers = this.#sessionHeaders(response.body);
+    if (method === 'INVITE' || method === 'UPDATE') response.headers = this.#sessionHeaders(response.body);
     this.#respond(request, response);
-  }
-
-  /** False if the recording is over. Anything else that fails becomes a warning: the other streams go on. */
-  async #update(change: {
-    offer: ReturnType<SessionMedia['applyOffer']> | null;
-    metadata: ReturnType<SessionCall['apply']> | null;
-    warnings: Warning[];
-  }): Promise<boolean> {
-    const update: UpdateRecording = {};
-    const warnings = this.#call.news(change.warnings);
-    if (change.offer?.streams) update.streams = change.offer.streams;
-    if (change.metadata?.raw) update.metadata = change.metadata.raw;
-    if (update.streams || update.metadata) update.call = this.#call.describe(this.#media.labels);
-    if (warnings.length > 0) update.warnings = warnings;
-    if (Object.keys(update).length === 0) return true;
-    try {
-      await this.#recording?.update(update);
-      return true;
-    } catch (error) {
-      if (isRecorderError(error, 'RECORDING_ENDED')) return false;
-      this.#log.warn({ err: error }, 'a change of the session was applied only in part');
-      const message = error instanceof Error ? error.message : String(error);
-      const failure = this.#call.news([
-        { code: 'change-incomplete', message: `A change was applied only in part: ${message}` },
-      ]);
-      if (failure.length > 0) await this.#recording?.update({ warnings: failure }).catch(() => {});
-      return true;
-    }
   }
 
   #respond(request: IncomingRequest, response: OutgoingResponse): void {
     request.respond(this.#branded(response), (outcome) => {
-      if (outcome.ok) this.#journalSent(outcome.raw, request.remote);
+      if (outcome.ok) this.#journal.sent(outcome.raw, request.remote);
       else this.#log.debug({ method: request.method, why: outcome.error }, 'an answer could not be sent');
     });
   }
@@ -322,15 +330,10 @@ export class RecordingSession {
   }
 
   #sessionHeaders(body: string | undefined): Record<string, string> {
-    const headers: Record<string, string> = { Contact: recordingContact(this.#transport), ...capabilityHeaders() };
+    const contact = recordingContact(this.#origin.transport);
+    const headers: Record<string, string> = { Contact: contact, ...capabilityHeaders() };
     if (body !== undefined) headers['Content-Type'] = 'application/sdp';
     return headers;
-  }
-
-  #stopRecording(reason: EndReason): void {
-    this.#recording
-      ?.stop(reason)
-      .catch((error) => this.#log.error({ err: error }, 'the recording did not stop cleanly'));
   }
 
   #ended(): void {
@@ -339,33 +342,4 @@ export class RecordingSession {
     this.#over.resolve();
     this.#environment.onEnded(this);
   }
-
-  get #peer(): string {
-    const { host, port } = this.#invite.remote;
-    return `${this.#transport}:${host.includes(':') ? `[${host}]` : host}:${port}`;
-  }
-
-  #journalReceived({ raw, arrivalMs, remote }: IncomingRequest): void {
-    this.#journal('received', raw, arrivalMs, remote);
-  }
-
-  #journalSent(raw: string, remote: Endpoint): void {
-    this.#journal('sent', raw, this.#environment.clock.nowMs(), remote);
-  }
-
-  #journal(direction: 'received' | 'sent', raw: string, timeMs: number, remote: Endpoint): void {
-    if (raw === '') return;
-    // Requests inside a dialog do not say where they were received; the INVITE did, unless the listener has no address.
-    const known = this.#invite.local ?? { host: '', port: 5060 };
-    const local = ['', '0.0.0.0', '::'].includes(known.host) ? { host: this.#host, port: known.port } : known;
-    const message = Buffer.from(raw, 'utf8');
-    this.#recording?.journalSip({ timeMs, direction, transport: this.#transport, local, remote, message });
-  }
-}
-
-function noMetadata(): Warning {
-  return {
-    code: 'metadata-missing',
-    message: 'The INVITE carried no metadata: the parties were taken from its headers.',
-  };
 }

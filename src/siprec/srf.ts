@@ -6,7 +6,14 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Transport } from './capabilities.ts';
-import { bodyOfSipMessage, headerValue, parseNameAddress, readSipHeaders, type SipHeader } from './sip-headers.ts';
+import {
+  bodyOfSipMessage,
+  headerList,
+  headerValue,
+  parseNameAddress,
+  readSipHeaders,
+  type SipHeader,
+} from './sip-headers.ts';
 
 /** Any connected Srf. The package's own types say too little of its methods, so only their presence is asked for here. */
 export interface ConnectedSrf {
@@ -44,8 +51,11 @@ export interface IncomingRequest {
   readonly fromServer: boolean;
   /** Sends a final response. `sent` is called once, at once when the server has sent it, so that nothing can overtake it. */
   respond(response: OutgoingResponse, sent: (outcome: SendOutcome) => void): void;
-  /** Called if this INVITE, and no other with its Call-ID, is cancelled before its final response. */
-  onCancel(cancelled: () => void): void;
+  /**
+   * Called if this INVITE, and no other with its Call-ID, is cancelled before its final response, with the Reason header
+   * fields of the CANCEL.
+   */
+  onCancel(cancelled: (reasons: string[]) => void): void;
   /** Called for an UPDATE that arrives while this re-INVITE is unanswered. */
   onUpdate(update: (request: IncomingRequest) => void): void;
 }
@@ -190,7 +200,7 @@ function wrapRequest(request: Request, response: Response, clock: Clock): Incomi
         const cancelTag = parseNameAddress(cancel.get('from') ?? '')?.parameters.tag ?? '';
         const sameSequence =
           Number.parseInt(cancel.get('cseq') ?? '', 10) === Number.parseInt(request.get('cseq') ?? '', 10);
-        if (cancelTag === fromTag && sameSequence) cancelled();
+        if (cancelTag === fromTag && sameSequence) cancelled(headerList(readSipHeaders(cancel.raw ?? ''), 'reason'));
       });
     },
     onUpdate(update) {

@@ -10,9 +10,23 @@ export interface KnownStream {
   index: number;
 }
 
+export interface StreamKeysSnapshot {
+  known: KnownStream[];
+  used: string[];
+}
+
 export class StreamKeys {
-  #known: KnownStream[] = [];
-  readonly #used = new Set<string>();
+  #known: KnownStream[];
+  readonly #used: Set<string>;
+
+  constructor(snapshot?: StreamKeysSnapshot) {
+    this.#known = [...(snapshot?.known ?? [])];
+    this.#used = new Set(snapshot?.used);
+  }
+
+  snapshot(): StreamKeysSnapshot {
+    return { known: this.#known, used: [...this.#used] };
+  }
 
   /**
    * Keys of the offer's audio m-lines by m-line index. Streams that the offer leaves out are forgotten: should their

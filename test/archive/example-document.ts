@@ -24,6 +24,7 @@ export function exampleDocument(over: Partial<RecordingDocument> = {}): Recordin
       vendor: {},
       peer: null,
     },
+    sessions: [],
     participants: [],
     streams: [],
     audio: { sampleRateHz: 8000, channels: 2, layout: 'caller-callee' },

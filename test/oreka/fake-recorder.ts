@@ -70,6 +70,8 @@ export class FakeRecording implements ActiveRecording {
     this.journal.push(record);
   }
 
+  setSessions(): void {}
+
   async stop(reason: EndReason): Promise<void> {
     this.stops.push(reason);
   }

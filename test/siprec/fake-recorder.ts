@@ -7,8 +7,8 @@ import type {
   StartRecording,
   UpdateRecording,
 } from '../../src/recording/recorder-interface.ts';
-import type { EndReason } from '../../src/recording/session-state.ts';
-import type { SiprecRecorder } from '../../src/siprec/session.ts';
+import type { BringingSession, EndReason } from '../../src/recording/session-state.ts';
+import type { SiprecRecorder } from '../../src/siprec/shared-recording.ts';
 
 export class FakeRecording implements ActiveRecording {
   readonly id: string;
@@ -16,6 +16,8 @@ export class FakeRecording implements ActiveRecording {
   readonly updates: UpdateRecording[] = [];
   readonly journal: SipRecord[] = [];
   readonly stops: EndReason[] = [];
+  sessions: BringingSession[] = [];
+  door: unknown = null;
   /** The next update fails with this code; NO_PORTS still applies what it can. */
   failUpdate: ErrorCode | null = null;
   /** Awaited by every update. */
@@ -46,6 +48,11 @@ export class FakeRecording implements ActiveRecording {
     this.journal.push(record);
   }
 
+  setSessions(sessions: BringingSession[], door: unknown): void {
+    this.sessions = sessions;
+    this.door = door;
+  }
+
   async stop(reason: EndReason): Promise<void> {
     this.stops.push(reason);
   }
@@ -63,7 +70,9 @@ export class FakeRecording implements ActiveRecording {
     for (const key of this.#addresses.keys()) if (!keys.has(key)) this.#addresses.delete(key);
     for (const { key } of streams) {
       if (this.#addresses.has(key) || fail === 'NO_PORTS') continue;
-      const rtpPort = 40_000 + 2 * Number(key);
+      // `2:0` is stream 0 of the second session.
+      const [index, session = '1'] = key.split(':').toReversed();
+      const rtpPort = 40_000 + 2 * Number(index) + 100 * (Number(session) - 1);
       this.#addresses.set(key, { rtpPort, rtcpPort: rtpPort + 1 });
     }
   }

@@ -35,7 +35,7 @@ export class FakeRequest implements IncomingRequest {
   /** What the SIP server makes of an answer; `hold` keeps the outcome back until `release`. */
   outcome: SendOutcome | 'hold';
   #held: ((outcome: SendOutcome) => void) | null = null;
-  #cancelled: () => void = () => {};
+  #cancelled: (reasons: string[]) => void = () => {};
   #update: (request: IncomingRequest) => void = () => {};
 
   constructor(clock: Clock, message: FakeMessage) {
@@ -79,7 +79,7 @@ export class FakeRequest implements IncomingRequest {
     this.#held?.(outcome);
   }
 
-  onCancel(cancelled: () => void): void {
+  onCancel(cancelled: (reasons: string[]) => void): void {
     this.#cancelled = cancelled;
   }
 
@@ -87,8 +87,8 @@ export class FakeRequest implements IncomingRequest {
     this.#update = update;
   }
 
-  cancel(): void {
-    this.#cancelled();
+  cancel(reasons: string[] = []): void {
+    this.#cancelled(reasons);
   }
 
   updateWith(request: IncomingRequest): void {

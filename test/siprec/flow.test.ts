@@ -48,6 +48,7 @@ async function startStack(timers: { t1Ms?: number } = {}): Promise<Stack> {
     clock: systemClock,
     log: silentLog,
     mediaAddress: async (peerHost) => peerHost,
+    graceMs: 50,
   });
   door.start();
   const at = (transport: string) => ({
@@ -247,6 +248,7 @@ describe('a recording session', () => {
     const bye = await peer.take(/^BYE /);
     dialog.answer(bye, '200 OK');
     await until(() => impatient.door.sessions === 0);
+    await until(() => recorder.current.recording.stops.length > 0);
     expect(recorder.current.recording.stops).toEqual(['cancelled']);
     peer.close();
     await impatient.close();
@@ -260,10 +262,6 @@ describe('a recording session', () => {
     expect(header(bye, 'Reason')).toBe('SIP;cause=200;text="recording max-duration"');
     dialog.answer(bye, '405 Method not Allowed', ['Contact: <<sip:127.0.40.1:5060>;+sip.src>']);
     await until(() => door.sessions === 0);
-    expect(recorder.current.recording.journalLines.slice(3)).toEqual([
-      expect.stringMatching(/^> BYE /),
-      '< SIP/2.0 405 Method not Allowed',
-    ]);
   });
 });
 

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { Recordings } from '../../src/siprec/recordings.ts';
 import { RecordingSession, type SessionEnvironment } from '../../src/siprec/session.ts';
+import { originOf } from '../../src/siprec/session-origin.ts';
 import type { InDialogResult } from '../../src/siprec/srf.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { METADATA, multipart, SDP, withDirection } from './bodies.ts';
@@ -22,7 +24,7 @@ beforeEach(() => {
   ended = 0;
   byes = [];
   environment = {
-    recorder,
+    recordings: new Recordings({ recorder, clock }),
     clock,
     log: silentLog,
     answerDelayMs: 10,
@@ -44,8 +46,8 @@ beforeEach(() => {
 /** INVITE up to just before the answer delay runs out. */
 async function begin(message: Partial<FakeMessage> = {}) {
   const invite = fakeInvite(clock, message);
-  const session = new RecordingSession(invite, environment);
-  void session.start();
+  const session = new RecordingSession(originOf(invite), environment);
+  void session.start(invite);
   await settle();
   return { invite, session };
 }
@@ -290,6 +292,8 @@ describe('the end', () => {
       headers: { Reason: 'SIP;cause=200;text="ACK timeout"' },
     });
     session.handle(bye);
+    expect([recorder.recording.stops, session.phase]).toEqual([[], 'ended']);
+    clock.advance(5_000);
     expect([recorder.recording.stops, session.phase, ended]).toEqual([['cancelled'], 'ended', 1]);
   });
 

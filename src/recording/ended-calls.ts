@@ -1,4 +1,4 @@
-// Which recordings a Call-ID had: when recording is stopped and started again in a call, FreeSWITCH uses the same one.
+// Which recordings a call had, by whatever names it: when recording is stopped and started again, the second one continues the first.
 import type { Clock } from '../lib/clock.ts';
 
 /** Calls last hours; a pause in a recording lasts less than a day. */
@@ -28,7 +28,7 @@ export class EndedCalls {
     }
   }
 
-  /** The id of the last recording with that Call-ID; null if there was none that we remember. */
+  /** The id of the last recording of that call; null if there was none that we remember. */
   lastRecording(callId: string): Promise<string | null> {
     const ended = this.#calls.get(callId);
     if (!ended || ended.endedMs + KEEP_MS <= this.#clock.nowMs()) return Promise.resolve(null);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EndedCalls } from '../../src/oreka/ended-calls.ts';
+import { EndedCalls } from '../../src/recording/ended-calls.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const HOUR_MS = 3_600_000;

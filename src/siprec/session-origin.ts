@@ -1,0 +1,36 @@
+// Where a recording session comes from: what of its INVITE is needed for as long as it lasts. Plain data.
+import type { Transport } from './capabilities.ts';
+import type { SessionContentSnapshot } from './session-content.ts';
+import type { SipHeader } from './sip-headers.ts';
+import type { Endpoint, IncomingRequest } from './srf.ts';
+
+export interface SessionOrigin {
+  callId: string;
+  fromTag: string;
+  requestUri: string;
+  headers: SipHeader[];
+  transport: Transport;
+  remote: Endpoint;
+  /** Null where the SIP server does not say. */
+  local: Endpoint | null;
+}
+
+/** A session that is answered can be built again from this. */
+export interface RecordingSessionSnapshot {
+  dialogId: string;
+  phase: 'answered' | 'established';
+  origin: SessionOrigin;
+  /** Our media address. */
+  host: string;
+  content: SessionContentSnapshot;
+}
+
+export function originOf(invite: IncomingRequest): SessionOrigin {
+  const { callId, fromTag, requestUri, headers, transport, remote, local } = invite;
+  return { callId, fromTag, requestUri, headers: [...headers], transport: transport ?? 'udp', remote, local };
+}
+
+/** `udp:10.0.0.1:5060` */
+export function peerOf({ transport, remote: { host, port } }: SessionOrigin): string {
+  return `${transport}:${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
