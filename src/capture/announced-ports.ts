@@ -73,6 +73,9 @@ export class AnnouncedPorts {
     user.sink = sink;
     return {
       port: user.socket.port,
+      get kernelDrops() {
+        return user.socket.kernelDrops;
+      },
       send: (octets, host, port) => user.socket.send(octets, host, port),
       close: closeOnce(() => this.#leave(user)),
     };
@@ -128,6 +131,10 @@ class SharedSocket {
       },
       (error: NodeJS.ErrnoException) => error.code ?? error.message,
     );
+  }
+
+  get kernelDrops(): number | null {
+    return this.#port?.kernelDrops ?? null;
   }
 
   /** Takes a user in. Returns whom it replaces: an earlier one of the same sender. */

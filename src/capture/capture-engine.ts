@@ -12,6 +12,7 @@ import { WorkerCaptureSession } from './capture-session.ts';
 import { type PoolWorker, WorkerPool } from './pool.ts';
 import { PortPool, type PortRange } from './ports.ts';
 import type { CaptureNews, ReceiverKind, WorkerSums } from './protocol.ts';
+import { RECEIVE_BUFFER_OCTETS } from './receive-buffer.ts';
 import { chooseReceiver, type ReceiverChoice } from './receiver-choice.ts';
 
 const REST_MS = 5000;
@@ -48,6 +49,8 @@ export interface CaptureOptions {
   /** Octets that may wait for the disk, per recording and per worker. Default 8 MiB and 512 MiB. */
   recordingBufferOctets?: number;
   workerBufferOctets?: number;
+  /** Octets that the kernel is to keep per socket that is not read. Default: RECEIVE_BUFFER_OCTETS. */
+  receiveBufferOctets?: number;
 }
 
 /** Gauges, as of about a second ago. */
@@ -113,6 +116,7 @@ class PooledCapture implements Capture {
       settings: {
         anchor: options.anchor ?? processAnchor,
         receiver: this.#receiver,
+        receiveBufferOctets: options.receiveBufferOctets ?? RECEIVE_BUFFER_OCTETS,
         bindAddress: options.bindAddress,
         localHost: options.localHost ?? options.bindAddress,
         restMs,

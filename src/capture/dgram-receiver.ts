@@ -3,10 +3,10 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 import { closeOnce } from '../lib/close.ts';
+import { KernelDrops, socketName } from './kernel-drops.ts';
+import { RECEIVE_BUFFER_OCTETS } from './receive-buffer.ts';
 import type { DatagramReceiver, DatagramSink, DatagramSource, PortSharing, ReceiverPort } from './receiver.ts';
 
-/** Asked of the kernel for each socket, which may grant less (net.core.rmem_max): seconds of G.711. */
-const RECEIVE_BUFFER_OCTETS = 512 << 10;
 /** Senders remembered per port. */
 const MAX_SOURCES = 16;
 /** Datagrams gathered before they are handed over in any case. */
@@ -19,10 +19,18 @@ const MAX_GATHERED = 8192;
  */
 export class DgramReceiver implements DatagramReceiver {
   readonly #clock: Clock;
+  readonly #receiveBufferOctets: number;
   readonly #gathered = new GatheredDatagrams();
+  readonly #kernelDrops: KernelDrops;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, receiveBufferOctets = RECEIVE_BUFFER_OCTETS) {
     this.#clock = clock;
+    this.#receiveBufferOctets = receiveBufferOctets;
+    this.#kernelDrops = new KernelDrops(clock);
+  }
+
+  readKernelDrops(): Promise<void> {
+    return this.#kernelDrops.refresh();
   }
 
   handOver(): void {
@@ -37,7 +45,7 @@ export class DgramReceiver implements DatagramReceiver {
   ): Promise<ReceiverPort> {
     const socket = createSocket({
       type: isIPv6(address) ? 'udp6' : 'udp4',
-      recvBufferSize: RECEIVE_BUFFER_OCTETS,
+      recvBufferSize: this.#receiveBufferOctets,
       reuseAddr: sharing === 'reuse-address',
     });
     try {
@@ -46,7 +54,7 @@ export class DgramReceiver implements DatagramReceiver {
       socket.close();
       throw error;
     }
-    return new DgramPort(socket, sink, this.#clock, this.#gathered);
+    return new DgramPort(socket, sink, this.#clock, this.#gathered, this.#kernelDrops);
   }
 }
 
@@ -142,12 +150,18 @@ class DgramPort implements ReceiverPort {
   readonly #socket: Socket;
   readonly #sink: DatagramSink;
   readonly #sources: DatagramSource[] = [];
+  readonly #kernelDrops: KernelDrops;
+  readonly #name: string;
   #last: DatagramSource = { host: '', port: -1 };
 
-  constructor(socket: Socket, sink: DatagramSink, clock: Clock, gathered: GatheredDatagrams) {
+  constructor(socket: Socket, sink: DatagramSink, clock: Clock, gathered: GatheredDatagrams, kernelDrops: KernelDrops) {
     this.#socket = socket;
     this.#sink = sink;
-    this.port = socket.address().port;
+    this.#kernelDrops = kernelDrops;
+    const { address, port } = socket.address();
+    this.port = port;
+    this.#name = socketName(address, port);
+    kernelDrops.forget(this.#name);
     const slot = gathered.register(this);
     socket.on('message', (message, remote) => gathered.add(slot, message, remote, clock.nowMs()));
     // Errors of single datagrams; the socket goes on.
@@ -157,6 +171,10 @@ class DgramPort implements ReceiverPort {
       gathered.handOver();
       gathered.unregister(slot);
     });
+  }
+
+  get kernelDrops(): number | null {
+    return this.#kernelDrops.of(this.#name);
   }
 
   send(octets: Uint8Array, host: string, port: number): void {

@@ -43,6 +43,11 @@ export class FileWriter {
     this.#schedule();
   }
 
+  /** Starts the thread, which the first write would do too, but then it waits for that. */
+  prepare(): void {
+    if (!this.#closed) this.#thread ??= this.#start();
+  }
+
   /** Ends the thread. Writes under way or waiting fail. */
   async close(): Promise<void> {
     this.#closed = true;

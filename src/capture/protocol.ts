@@ -10,6 +10,8 @@ export interface WorkerSettings {
   anchor: ClockAnchor;
   /** `linux`: system calls through koffi; the worker does not start where that is not possible. */
   receiver: ReceiverKind;
+  /** Asked of the kernel per socket. */
+  receiveBufferOctets: number;
   bindAddress: string;
   /** Our address as the journal shows it. */
   localHost: string;

@@ -21,6 +21,11 @@ export interface DatagramSink {
 
 export interface ReceiverPort {
   readonly port: number;
+  /**
+   * Datagrams that the kernel dropped since the port was opened, because the socket's buffer was full (or, rarely, a
+   * checksum wrong): as of the last `readKernelDrops`, or later. Null where the system does not tell.
+   */
+  readonly kernelDrops: number | null;
   /** Sends without waiting; errors are ignored. */
   send(octets: Uint8Array, host: string, port: number): void;
   /** Idempotent; resolves when the port is free. */
@@ -38,6 +43,8 @@ export interface DatagramReceiver {
    * changes anything that datagrams change, and often enough otherwise: a receiver has no timer of its own.
    */
   handOver(): void;
+  /** Makes `kernelDrops` of all ports as young as this call. Resolves within a fraction of a second; never rejects. */
+  readKernelDrops(): Promise<void>;
 }
 
 export function sameSource(a: DatagramSource, b: DatagramSource): boolean {

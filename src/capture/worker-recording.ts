@@ -29,6 +29,9 @@ interface OpenStream {
   rtp: ReceiverPort;
   /** Null for an announced port: its client knows no RTCP. */
   rtcp: ReceiverPort | null;
+  /** The kernel's count when the stream began and, once it rests, when it ended: an announced port has other users too. */
+  kernelDropsBefore: number;
+  kernelDropsAtRest: number | null;
   close: () => Promise<void>;
   /** Before the rest time is over, when somebody needs the port. */
   endRest: () => Promise<void>;
@@ -98,7 +101,15 @@ export class WorkerRecording {
       throw new RecorderError('RECORDING_ENDED');
     }
     stream.begin();
-    this.#streams.set(stream.streamId, { stream, rtp, rtcp, close, endRest: close });
+    this.#streams.set(stream.streamId, {
+      stream,
+      rtp,
+      rtcp,
+      kernelDropsBefore: rtp.kernelDrops ?? 0,
+      kernelDropsAtRest: null,
+      close,
+      endRest: close,
+    });
   }
 
   /** Gives up a port that only rests. Without effect on one that is in use. */
@@ -114,7 +125,13 @@ export class WorkerRecording {
 
   removeStream(streamId: string): void {
     const open = this.#streams.get(streamId);
-    if (open) this.#rest(open);
+    if (!open) return;
+    this.#rest(open);
+    // The figures may be of some time ago; the socket stays a while.
+    const { receiver } = this.#surroundings;
+    void receiver.readKernelDrops().then(() => {
+      open.kernelDropsAtRest = open.rtp.kernelDrops;
+    });
   }
 
   writeSip(record: SipRecord): void {
@@ -134,10 +151,15 @@ export class WorkerRecording {
     }
   }
 
-  statistics(): Record<string, StreamStatistics> {
-    this.#surroundings.receiver.handOver();
+  async statistics(): Promise<Record<string, StreamStatistics>> {
+    const { receiver } = this.#surroundings;
+    await receiver.readKernelDrops();
+    receiver.handOver();
     const all: Record<string, StreamStatistics> = {};
-    for (const [streamId, { stream }] of this.#streams) all[streamId] = stream.statistics();
+    for (const [streamId, open] of this.#streams) {
+      const kernelDrops = kernelDropsOf(open);
+      all[streamId] = { ...open.stream.statistics(), ...(kernelDrops === null ? {} : { kernelDrops }) };
+    }
     return all;
   }
 
@@ -192,6 +214,7 @@ export class WorkerRecording {
   async #seal(): Promise<void> {
     this.#sealed = true;
     await this.#drain();
+    await this.#surroundings.receiver.readKernelDrops();
     for (const open of this.#streams.values()) this.#rest(open);
     await this.#file.close();
   }
@@ -217,6 +240,7 @@ export class WorkerRecording {
     const { stream, rtcp, close } = open;
     if (stream.resting) return;
     stream.rest();
+    open.kernelDropsAtRest = open.rtp.kernelDrops;
     const { clock, settings, onRested } = this.#surroundings;
     const end = closeOnce(async () => {
       timer.cancel();
@@ -227,6 +251,11 @@ export class WorkerRecording {
     const timer = clock.after(settings.restMs, () => void end());
     open.endRest = end;
   }
+}
+
+function kernelDropsOf({ rtp, kernelDropsBefore, kernelDropsAtRest }: OpenStream): number | null {
+  const drops = kernelDropsAtRest ?? rtp.kernelDrops;
+  return drops === null ? null : Math.max(0, drops - kernelDropsBefore);
 }
 
 /** Null if the port is taken, or not ours to take. */

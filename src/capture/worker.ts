@@ -11,12 +11,18 @@ import type { CaptureCalls, CaptureNews, CaptureNotice, WorkerSettings } from '.
 
 const settings = workerData as WorkerSettings;
 const fileWriter = new FileWriter();
+// Now, and not with the first batch: on a busy machine a thread takes longer to start than packets may be in memory only.
+fileWriter.prepare();
 const clock = anchoredClock(settings.anchor);
+const receiver =
+  settings.receiver === 'linux'
+    ? createLinuxReceiver(clock, settings.receiveBufferOctets)
+    : new DgramReceiver(clock, settings.receiveBufferOctets);
 
 const worker = new CaptureWorker({
   settings,
   clock,
-  receiver: settings.receiver === 'linux' ? createLinuxReceiver(clock) : new DgramReceiver(clock),
+  receiver,
   fileSystem: { ...fs, write: (...args) => fileWriter.write(...args) },
   tell: (news) => channel.tell(news),
 });

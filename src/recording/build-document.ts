@@ -1,5 +1,6 @@
 // From a sealed session and what the renderer found to recording.json. Nothing is invented: what is unknown is null.
 import type { Attribution, ChannelLayout } from './attribution.ts';
+import { captureWarnings } from './capture-warnings.ts';
 import { RECORDING_DOCUMENT_VERSION, type RecordingDocument, type TimelineEvent } from './document.ts';
 import type { RenderEvent, RenderResult } from './engines.ts';
 import type { SessionEvent, SessionState } from './session-state.ts';
@@ -60,6 +61,7 @@ export function buildDocument(
     timeline: timeline(state, attribution, result?.events ?? [], zeroMs, iso),
     warnings: [
       ...state.warnings,
+      ...captureWarnings(state.statistics),
       ...(result?.warnings ?? []),
       ...('failure' in outcome ? [{ code: 'render-failed', message: outcome.failure }] : []),
     ],
@@ -108,6 +110,7 @@ function streamEntries(
       firstPacket: isoOrNull(counted?.firstPacketMs),
       lastPacket: isoOrNull(counted?.lastPacketMs),
       drops: captured?.drops ?? {},
+      ...(captured?.kernelDrops === undefined ? {} : { kernelDrops: captured.kernelDrops }),
     };
   });
 }

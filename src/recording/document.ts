@@ -39,6 +39,9 @@ const stream = z.object({
   firstPacket: time.nullable(),
   lastPacket: time.nullable(),
   drops: z.record(z.string(), count).describe('Datagrams not recorded, by reason'),
+  kernelDrops: count
+    .optional()
+    .describe('Datagrams that the kernel dropped because they were not read in time; absent where it does not tell'),
 });
 
 const bringingSession = z.object({

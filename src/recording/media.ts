@@ -72,6 +72,8 @@ export interface StreamStatistics {
   lastPacketMs: number | null;
   /** Datagrams that were not recorded, by reason. */
   drops: Record<string, number>;
+  /** Datagrams that the kernel dropped because the port was not read in time. Absent where the system does not tell. */
+  kernelDrops?: number;
 }
 
 /** A SIP message for the journal. `timeMs` is on the media clock (`Clock.nowMs`). */

@@ -13,10 +13,12 @@ class FakeReceiver implements DatagramReceiver {
     this.opens++;
     if (this.taken.has(port)) throw Object.assign(new Error('taken'), { code: 'EADDRINUSE' });
     this.bound.set(port, { sink, sharing });
-    return { port, send() {}, close: async () => void this.bound.delete(port) };
+    return { port, kernelDrops: 0, send() {}, close: async () => void this.bound.delete(port) };
   }
 
   handOver(): void {}
+
+  async readKernelDrops(): Promise<void> {}
 
   arrive(port: number, host: string, text: string): void {
     const octets = Buffer.from(text);

@@ -1,11 +1,20 @@
 import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createCapture } from '../../src/capture/capture-engine.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { readRtcp } from '../../src/rtp/rtcp.ts';
 import { readJournal } from '../journal/read-journal.ts';
-import { newSender, noteEvents, sleep, someRange, startCapture, streamSpec, until } from './capture-under-test.ts';
+import {
+  newSender,
+  noteEvents,
+  onEachReceiver,
+  sleep,
+  someRange,
+  startCapture,
+  streamSpec,
+  until,
+} from './capture-under-test.ts';
 import { rtp, STUN, senderReport } from './packets.ts';
 
 const count = (directory: string) => readdirSync(directory).length;
@@ -21,7 +30,7 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-describe('a recording from socket to journal', () => {
+onEachReceiver('a recording from socket to journal', () => {
   test('RTP, RTCP and SIP: everything in order with times and addresses; the statistics are what was sent', async () => {
     const { capture, portRange, journalPath } = await startCapture({ localHost: '192.0.2.9' });
     const events = noteEvents();
@@ -90,6 +99,7 @@ describe('a recording from socket to journal', () => {
         firstPacketMs: expect.closeTo(times[0]!, 3),
         lastPacketMs: expect.closeTo(times.at(-1)!, 3),
         drops: i === 1 ? { stun: 1 } : {},
+        ...(process.platform === 'linux' && { kernelDrops: 0 }),
       });
     }
     expect(packets.filter(({ destination }) => destination.endsWith(`:${addresses[0]!.rtcpPort}`))).toMatchObject([
@@ -269,6 +279,24 @@ describe('a recording from socket to journal', () => {
     expect(rr).toMatchObject({ type: 'rr', reports: [{ ssrc: 5, cumulativeLost: 1, extendedHighestSequence: 4 }] });
     expect(sdes).toMatchObject({ type: 'sdes', chunks: [{ items: [{ type: 1, text: 'recorder@example' }] }] });
     await session.seal();
+  });
+
+  test.skipIf(process.platform !== 'linux')('what the kernel dropped is told for its stream', async () => {
+    const { capture, journalPath } = await startCapture({ receiveBufferOctets: 4096 });
+    const session = await capture.open('r1', journalPath('r1'), noteEvents());
+    const [flooded, calm] = [await session.addStream(streamSpec('s0')), await session.addStream(streamSpec('s1'))];
+    const { socket } = await newSender();
+    await new Promise<void>((resolve) => socket.connect(flooded.rtpPort, '127.0.0.1', resolve));
+    const sent = 2000;
+    for (let seq = 0; seq < sent; seq++) socket.send(rtp({ seq }));
+    await (await newSender()).send(rtp({ seq: 0 }), calm.rtpPort);
+    await sleep(50);
+    const running = (await session.statistics()).s0!;
+    expect(running.kernelDrops).toBeGreaterThan(0);
+    session.removeStream('s0');
+    const { s0, s1 } = await session.seal();
+    expect(s0!.packets + s0!.kernelDrops!).toBe(sent);
+    expect(s1).toMatchObject({ packets: 1, kernelDrops: 0 });
   });
 
   test('mistakes in the settings are told at once', () => {

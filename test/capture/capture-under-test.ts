@@ -2,13 +2,30 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onTestFinished } from 'vitest';
+import { beforeEach, describe, onTestFinished } from 'vitest';
 import { type CaptureOptions, createCapture } from '../../src/capture/capture-engine.ts';
+import { linuxReceiverAvailable } from '../../src/capture/linux/availability.ts';
+import type { ReceiverKind } from '../../src/capture/protocol.ts';
 import type { CaptureEvents, CaptureStreamSpec } from '../../src/recording/engines.ts';
 import { PCMU } from '../support/synthetic-journal.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 export { sleep };
+
+let receiverUnderTest: ReceiverKind = 'dgram';
+
+/** The same tests on every receiver that works here; the others are listed as skipped. */
+export function onEachReceiver(name: string, define: () => void): void {
+  const linux = linuxReceiverAvailable();
+  for (const receiver of ['dgram', 'linux'] as const) {
+    describe.skipIf(receiver === 'linux' && !linux.available)(`${name} (${receiver})`, () => {
+      beforeEach(() => {
+        receiverUnderTest = receiver;
+      });
+      define();
+    });
+  }
+}
 
 /** Below the ports that systems hand out by themselves. */
 export function someRange(pairs = 40): { first: number; last: number } {
@@ -34,7 +51,14 @@ export function noteEvents(): ToldEvents {
 export async function startCapture(options: Partial<CaptureOptions> = {}) {
   const directory = await temporaryDirectory();
   const portRange = options.portRange ?? someRange();
-  const capture = createCapture({ bindAddress: '127.0.0.1', portRange, workers: 1, rtcpReports: false, ...options });
+  const capture = createCapture({
+    receiver: receiverUnderTest,
+    bindAddress: '127.0.0.1',
+    portRange,
+    workers: 1,
+    rtcpReports: false,
+    ...options,
+  });
   onTestFinished(() => capture.close());
   await capture.start();
   return { capture, portRange, journalPath: (id: string) => join(directory, `${id}.pcapng`) };

@@ -21,11 +21,13 @@ class FakeReceiver implements DatagramReceiver {
   async open(_address: string, port: number, sink: DatagramSink): Promise<ReceiverPort> {
     if (this.sinks.has(port)) throw Object.assign(new Error('taken'), { code: 'EADDRINUSE' });
     this.sinks.set(port, sink);
-    return { port, send() {}, close: async () => void this.sinks.delete(port) };
+    return { port, kernelDrops: 0, send() {}, close: async () => void this.sinks.delete(port) };
   }
 
   /** What a call of `handOver` takes, by itself once. */
   delays: (() => void)[] = [];
+
+  async readKernelDrops(): Promise<void> {}
 
   handOver(): void {
     this.delays.shift()?.();
@@ -42,6 +44,7 @@ async function setUp(settings: { workerBufferOctets?: number } = {}) {
     settings: {
       anchor: { unixMs: 0, monotonicNs: 0n },
       receiver: 'dgram' as const,
+      receiveBufferOctets: 1 << 19,
       bindAddress: '127.0.0.1',
       localHost: '127.0.0.1',
       restMs: 5000,

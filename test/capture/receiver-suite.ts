@@ -365,6 +365,24 @@ export function receiverSuite(name: string, create: () => ReceiverUnderTest): vo
       },
     );
 
+    test.skipIf(process.platform !== 'linux')('what the kernel drops because nobody reads is counted', async () => {
+      const flooded = await open();
+      const other = await open();
+      await receiver.readKernelDrops();
+      expect([flooded.kernelDrops, other.kernelDrops]).toEqual([0, 0]);
+      const from = await boundSocket();
+      await new Promise<void>((resolve) => from.connect(flooded.port, '127.0.0.1', resolve));
+      // Without a pause, so that this thread cannot read in between: four times what the socket holds.
+      const octets = Buffer.alloc(1000);
+      for (let i = 0; i < 4000; i++) from.send(octets);
+      await new Promise<void>((resolve) => from.close(() => resolve()));
+      await handOverForAWhile(receiver);
+      await receiver.readKernelDrops();
+      expect(sink.datagrams.length).toBeGreaterThan(100);
+      expect(flooded.kernelDrops).toBe(4000 - sink.datagrams.length);
+      expect(other.kernelDrops).toBe(0);
+    });
+
     test.skipIf(process.platform !== 'linux')('failed opening leaves no descriptor', async () => {
       const { port } = await open();
       const before = descriptors();

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { JournalReader } from '../../src/journal/reader.ts';
 import type { AnnouncedPort } from '../../src/recording/media.ts';
 import { readJournal } from '../journal/read-journal.ts';
@@ -6,6 +6,7 @@ import {
   freeEvenPort,
   newSender,
   noteEvents,
+  onEachReceiver,
   type Sender,
   sleep,
   someRange,
@@ -41,7 +42,7 @@ function packetsOf(path: string, interfaceId: number): number {
   return packets;
 }
 
-describe('a worker dies', () => {
+onEachReceiver('a worker dies', () => {
   test('the recording goes on with the same ports in the same file within a second', async () => {
     const { capture, journalPath } = await startCapture({ workers: 2 });
     const events = noteEvents();
@@ -126,7 +127,7 @@ describe('a worker dies', () => {
   });
 });
 
-describe('announced ports', () => {
+onEachReceiver('announced ports', () => {
   const HOSTS = ['127.0.0.40', '127.0.0.41'] as const;
 
   test('shared by two recordings, told apart by the senders’ addresses; both survive a worker’s death', async () => {

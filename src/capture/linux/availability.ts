@@ -2,7 +2,8 @@
 import { systemClock } from '../../lib/clock.ts';
 import { createLinuxReceiver } from './linux-receiver.ts';
 
-export type Availability = { available: true } | { available: false; reason: string };
+/** `receiveBufferOctets`: what the kernel grants one socket. */
+export type Availability = { available: true; receiveBufferOctets: number } | { available: false; reason: string };
 
 let known: Availability | undefined;
 
@@ -14,8 +15,9 @@ export function linuxReceiverAvailable(): Availability {
 
 function look(): Availability {
   try {
-    void createLinuxReceiver(systemClock).close();
-    return { available: true };
+    const receiver = createLinuxReceiver(systemClock);
+    void receiver.close();
+    return { available: true, receiveBufferOctets: receiver.receiveBufferOctets };
   } catch (error) {
     return { available: false, reason: (error as Error).message };
   }

@@ -91,6 +91,8 @@ export const EPOLL_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_RCVBUF = 8;
+/** The same beyond net.core.rmem_max, for who has CAP_NET_ADMIN. */
+export const SO_RCVBUFFORCE = 33;
 /** Also the type of the control message that carries the time. */
 export const SO_TIMESTAMPNS = 35;
 export const SO_MEMINFO = 55;

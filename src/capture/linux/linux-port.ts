@@ -21,7 +21,7 @@ export interface PortSurroundings {
 }
 
 export interface LinuxReceiverPort extends ReceiverPort {
-  /** Datagrams that the kernel dropped because the socket's buffer was full (or their checksum wrong), so far. */
+  /** As of now, once more after closing. */
   readonly kernelDrops: number;
 }
 

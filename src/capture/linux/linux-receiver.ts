@@ -1,6 +1,7 @@
 // Receiver over epoll and recvmmsg, called through koffi: reads everything when told to; the kernel says when it came.
 import type { Clock } from '../../lib/clock.ts';
 import { closeOnce } from '../../lib/close.ts';
+import { RECEIVE_BUFFER_OCTETS } from '../receive-buffer.ts';
 import type { DatagramReceiver, DatagramSink, PortSharing } from '../receiver.ts';
 import { ArrivalClock } from './arrival-clock.ts';
 import { CallMemory } from './call-memory.ts';
@@ -29,6 +30,8 @@ export interface LinuxReceiver extends DatagramReceiver {
    * Does nothing inside a sink's call.
    */
   handOver(): void;
+  /** What the kernel grants a socket for what is not read yet; twice what may be asked for. */
+  readonly receiveBufferOctets: number;
   /** Closes all ports. Idempotent. */
   close(): Promise<void>;
 }
@@ -37,13 +40,14 @@ export interface LinuxReceiver extends DatagramReceiver {
  * Belongs to the thread that makes it. What it returns was proven by a datagram to itself; throws an error that says in
  * words why there can be none: another system or processor, no koffi, no loopback, a kernel that does not play along.
  * @param clock the media clock, in which arrival times are given; must run
+ * @param receiveBufferOctets asked for per socket
  */
-export function createLinuxReceiver(clock: Clock): LinuxReceiver {
+export function createLinuxReceiver(clock: Clock, receiveBufferOctets = RECEIVE_BUFFER_OCTETS): LinuxReceiver {
   if (process.platform !== 'linux') throw new Error(`this is ${process.platform}, not Linux`);
   // The layouts are those of 64-bit little-endian machines.
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     throw new Error(`the processor is ${process.arch}, not x64 or arm64`);
-  const receiver = new BatchReceiver(clock, loadSystemCalls());
+  const receiver = new BatchReceiver(clock, loadSystemCalls(), receiveBufferOctets);
   const fault = probe(receiver, clock);
   if (fault === null) return receiver;
   void receiver.close();
@@ -62,6 +66,8 @@ class BatchReceiver implements LinuxReceiver, PortSurroundings {
   readonly arrivals: ArrivalClock;
   readonly close: () => Promise<void>;
   readonly #ready: ReadySockets;
+  readonly #askedOctets: number;
+  #grantedOctets = 0;
   /** Asks for receive times as long as the receiver lives: Linux begins with it only a while after the first one asks. */
   readonly #stamping: number;
   /** By slot, which is a socket's token as well. */
@@ -81,8 +87,9 @@ class BatchReceiver implements LinuxReceiver, PortSurroundings {
     this.handOver();
   };
 
-  constructor(clock: Clock, calls: SystemCalls) {
+  constructor(clock: Clock, calls: SystemCalls, receiveBufferOctets: number) {
     this.calls = calls;
+    this.#askedOctets = receiveBufferOctets;
     this.memory = new CallMemory(calls);
     this.batch = new MessageBatch(calls);
     this.arrivals = new ArrivalClock(clock, () => {
@@ -106,7 +113,8 @@ class BatchReceiver implements LinuxReceiver, PortSurroundings {
 
   openNow(address: string, port: number, sink: DatagramSink, sharing: PortSharing = 'exclusive'): LinuxReceiverPort {
     if (this.#closed) throw new SocketError('epoll_ctl', EBADF);
-    const socket = openUdpSocket(this.calls, this.memory, address, port, sharing);
+    const socket = openUdpSocket(this.calls, this.memory, address, port, sharing, this.#askedOctets);
+    this.#grantedOctets = socket.receiveBufferOctets;
     const slot = this.#freeSlots.pop() ?? this.#ports.length;
     const result = this.#ready.add(socket.descriptor, slot);
     if (result < 0) {
@@ -118,6 +126,13 @@ class BatchReceiver implements LinuxReceiver, PortSurroundings {
     this.#ports[slot] = opened;
     return opened;
   }
+
+  get receiveBufferOctets(): number {
+    return this.#grantedOctets;
+  }
+
+  /** Each port asks the kernel itself. */
+  async readKernelDrops(): Promise<void> {}
 
   portClosed(port: LinuxPort): void {
     this.#ports[port.slot] = null;

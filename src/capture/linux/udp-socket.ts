@@ -7,6 +7,7 @@ import {
   AF_INET,
   AF_INET6,
   SO_RCVBUF,
+  SO_RCVBUFFORCE,
   SO_REUSEADDR,
   SO_TIMESTAMPNS,
   SOCK_CLOEXEC,
@@ -19,8 +20,6 @@ import { type AddressFamily, SOCKET_ADDRESS_ROOM } from './socket-address.ts';
 import { SocketError } from './socket-error.ts';
 import type { SystemCalls } from './system-calls.ts';
 
-/** Asked of the kernel for each socket, which may grant less (net.core.rmem_max): seconds of G.711. */
-const RECEIVE_BUFFER_OCTETS = 512 << 10;
 const EINVAL = -22;
 
 export interface UdpSocket {
@@ -28,6 +27,8 @@ export interface UdpSocket {
   family: AddressFamily;
   /** The one that was bound, also where 0 was asked for. */
   port: number;
+  /** As granted. */
+  receiveBufferOctets: number;
 }
 
 /** @throws SocketError with the system's code, e.g. EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE; EINVAL if `address` is no IP address */
@@ -37,14 +38,19 @@ export function openUdpSocket(
   address: string,
   port: number,
   sharing: PortSharing,
+  receiveBufferOctets: number,
 ): UdpSocket {
   const family = isIPv6(address) ? AF_INET6 : AF_INET;
   const where = formatHostPort(address, port);
   const descriptor = openStampingSocket(calls, memory, family, where);
   try {
+    memory.value = receiveBufferOctets;
     // The kernel grants what it may; nothing depends on all of it.
-    memory.value = RECEIVE_BUFFER_OCTETS;
-    calls.setOption(descriptor, SOL_SOCKET, SO_RCVBUF, memory.valueAt, 4);
+    if (calls.setOption(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, memory.valueAt, 4) < 0)
+      calls.setOption(descriptor, SOL_SOCKET, SO_RCVBUF, memory.valueAt, 4);
+    memory.length = 4;
+    calls.getOption(descriptor, SOL_SOCKET, SO_RCVBUF, memory.valueAt, memory.lengthAt);
+    const granted = memory.valueWord(0);
     memory.value = 1;
     if (sharing === 'reuse-address')
       check('setsockopt', where, calls.setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, memory.valueAt, 4));
@@ -52,7 +58,7 @@ export function openUdpSocket(
     check('bind', where, addressOctets > 0 ? calls.bind(descriptor, memory.addressAt, addressOctets) : EINVAL);
     memory.length = SOCKET_ADDRESS_ROOM;
     check('getsockname', where, calls.socketName(descriptor, memory.addressAt, memory.lengthAt));
-    return { descriptor, family, port: memory.port };
+    return { descriptor, family, port: memory.port, receiveBufferOctets: granted };
   } catch (error) {
     releaseDescriptor(descriptor);
     throw error;

@@ -13,8 +13,8 @@ describe('availability', () => {
     'on Linux with koffi it is there, and asking leaves no descriptor',
     async () => {
       const before = descriptors();
-      expect(linuxReceiverAvailable()).toEqual({ available: true });
-      expect(linuxReceiverAvailable()).toEqual({ available: true });
+      expect(linuxReceiverAvailable()).toEqual({ available: true, receiveBufferOctets: expect.any(Number) });
+      expect(linuxReceiverAvailable()).toEqual({ available: true, receiveBufferOctets: expect.any(Number) });
       const receiver = createLinuxReceiver(systemClock);
       await receiver.close();
       expect(descriptors()).toBe(before);
@@ -65,6 +65,8 @@ describe.skipIf(!linuxReceiverAvailable().available)('probe', () => {
           sharing,
         ),
       handOver: () => receiver.handOver(),
+      readKernelDrops: () => receiver.readKernelDrops(),
+      receiveBufferOctets: receiver.receiveBufferOctets,
       close: () => receiver.close(),
     };
     return changed;

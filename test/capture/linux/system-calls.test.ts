@@ -27,8 +27,8 @@ describe.skipIf(!available)('system calls', () => {
   const { EBADF, EAGAIN, EINVAL } = constants.errno;
 
   function withSockets(address: string, use: (from: number, to: { descriptor: number; port: number }) => void): void {
-    const from = openUdpSocket(calls, memory, address, 0, 'exclusive');
-    const to = openUdpSocket(calls, memory, address, 0, 'exclusive');
+    const from = openUdpSocket(calls, memory, address, 0, 'exclusive', 1 << 19);
+    const to = openUdpSocket(calls, memory, address, 0, 'exclusive', 1 << 19);
     try {
       use(from.descriptor, to);
     } finally {
@@ -120,7 +120,7 @@ describe.skipIf(!available)('system calls', () => {
 
   test('epoll reports the token of each socket once for what came, and of no other', () => {
     const sockets = Array.from({ length: MAX_READY + 40 }, () =>
-      openUdpSocket(calls, memory, '127.0.0.1', 0, 'exclusive'),
+      openUdpSocket(calls, memory, '127.0.0.1', 0, 'exclusive', 1 << 19),
     );
     const ready = new ReadySockets(calls, memory);
     for (const [i, { descriptor }] of sockets.entries()) expect(ready.add(descriptor, 1_000_000 + i)).toBe(0);
@@ -147,7 +147,7 @@ describe.skipIf(!available)('system calls', () => {
 
   test('no descriptor is left when a socket cannot be had', () => {
     const before = descriptors();
-    expect(() => openUdpSocket(calls, memory, '192.0.2.1', 5004, 'exclusive')).toThrow(
+    expect(() => openUdpSocket(calls, memory, '192.0.2.1', 5004, 'exclusive', 1 << 19)).toThrow(
       expect.objectContaining({ code: 'EADDRNOTAVAIL', errno: -constants.errno.EADDRNOTAVAIL, syscall: 'bind' }),
     );
     expect(descriptors()).toBe(before);
