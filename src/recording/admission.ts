@@ -52,7 +52,7 @@ export interface AdmissionParts {
 /** Where a recording's media ports come from: from our range, or chosen by the client (mod_oreka). */
 export type PortOrigin = 'ours' | 'announced';
 
-// The thresholds below were set by measuring; src/recording/README.md says how.
+// The thresholds below are explained in the repository's README ("When it refuses").
 const TICK_MS = 100;
 const TICKS_PER_SAMPLE = 10;
 /** The main thread counts as late by what even the promptest of so many ticks in a row was late: a single pause is none. */
@@ -152,8 +152,8 @@ export class Admission {
       new Gauge('diskAnswerMs', 'STORAGE_FAILED', () => this.#diskAnswerMs(), fixed(3_000, 1_000)),
       new Gauge('failingJournals', 'STORAGE_FAILED', () => captureLoad().failingJournals, fixed(1, 0)),
       new Gauge('journalQueuePercent', 'CAPTURE_BEHIND', () => captureLoad().queueShare * 100, fixed(25, 10)),
-      new Gauge('captureLagMs', 'CAPTURE_BEHIND', () => captureLoad().lagMs, fixed(250, 50)),
-      new Gauge('mainLagMs', 'OVERLOADED', () => Math.min(...this.#lags), fixed(100, 25)),
+      new Gauge('captureLagMs', 'CAPTURE_BEHIND', () => captureLoad().lagMs, fixed(1_000, 200)),
+      new Gauge('mainLagMs', 'OVERLOADED', () => Math.min(...this.#lags), fixed(500, 100)),
     ];
   }
 

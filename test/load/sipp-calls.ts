@@ -22,7 +22,7 @@ export interface LoadPlan {
 /** When what happened, as the media saw it, Unix ms. */
 export interface CallLog {
   call: number;
-  phases: { what: 'talk' | 'pause' | 'end'; atMs: number }[];
+  phases: { what: 'talk' | 'pause' | 'resuming' | 'end'; atMs: number }[];
 }
 
 export interface LoadResult {
@@ -36,8 +36,9 @@ export interface LoadResult {
   refusalsMs: number[];
 }
 
-/** The scenarios' CSeq of the INVITE that pauses the call. */
+/** The scenarios' CSeq of the INVITEs that pause and resume the call. */
 const PAUSING_CSEQ = 3;
+const RESUMING_CSEQ = 4;
 
 export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   const { directory, transport } = plan;
@@ -54,6 +55,8 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
       ...['-m', String(plan.calls), '-r', String(plan.ratePerSecond), '-l', String(plan.calls)],
       ...['-d', String(plan.pauseMs), '-cid_str', 'load-%u@sipp', '-i', '127.0.0.1', '-nostdin'],
       ...['-timeout', `${limitSeconds}s`, '-timeout_error', '-trace_rtt', '-rtt_freq', '1'],
+      // It would count pauses of a busy machine as errors.
+      ...['-watchdog_interval', '0'],
       ...['-trace_err', '-error_file', errorPath],
     ],
     { cwd: directory, stdio: 'ignore' },
@@ -99,6 +102,8 @@ class CallFollower {
       return;
     }
     const [, cseq] = /^CSeq: (\d+) INVITE/im.exec(message) ?? [];
+    // From here on the recorder may record, and from its answer on it has to.
+    if (message.startsWith('INVITE ') && Number(cseq) === RESUMING_CSEQ) this.#note(call, 'resuming');
     if (!message.startsWith('SIP/2.0 200') || cseq === undefined) return;
     if (Number(cseq) === PAUSING_CSEQ) {
       this.#sender.whisper(call);

@@ -6,8 +6,8 @@ import type { CallLog } from './sipp-calls.ts';
 import { SECRET_HZ, tonesOf } from './tone-sender.ts';
 
 const PIECE_MS = 200;
-/** Around each change, which reaches recorder and sender one after the other. */
-const MARGIN_MS = 100;
+/** Around each change. A pause reaches the capture thread some time after it is answered when the machine is busy. */
+const MARGIN_MS = { talk: 100, pause: 300 };
 const LOUD_DB = -16;
 const QUIET_DB = -50;
 
@@ -24,9 +24,9 @@ export function faultsOf({ directory, document }: ListedRecording, log: CallLog)
   const { channels, sampleRateHz } = readWav(join(directory, 'audio.wav'));
   const beganMs = log.phases[0]!.atMs;
   log.phases.forEach(({ what, atMs }, index) => {
-    if (what === 'end') return;
-    const fromMs = atMs - beganMs + MARGIN_MS;
-    const toMs = log.phases[index + 1]!.atMs - beganMs - MARGIN_MS;
+    if (what === 'end' || what === 'resuming') return;
+    const fromMs = atMs - beganMs + MARGIN_MS[what];
+    const toMs = log.phases[index + 1]!.atMs - beganMs - 100;
     for (let piece = fromMs; piece + PIECE_MS <= toMs; piece += PIECE_MS) {
       channels.forEach((samples, channel) => {
         const level = (hz: number) => toneLevel(samples, sampleRateHz, hz, piece, piece + PIECE_MS);

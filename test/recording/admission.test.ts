@@ -88,15 +88,15 @@ describe('refuses and accepts again', () => {
     [
       'a capture worker is late',
       'CAPTURE_BEHIND',
-      () => (load.lagMs = 250),
-      () => (load.lagMs = 51),
-      () => (load.lagMs = 50),
+      () => (load.lagMs = 1_000),
+      () => (load.lagMs = 201),
+      () => (load.lagMs = 200),
     ],
     [
       'no capture worker',
       'CAPTURE_BEHIND',
       () => (load.lagMs = Number.POSITIVE_INFINITY),
-      () => (load.lagMs = 51),
+      () => (load.lagMs = 201),
       () => (load.lagMs = 0),
     ],
   ])('%s', (_, code, tooMuch, between, enough) => {
@@ -180,7 +180,7 @@ describe('refuses and accepts again', () => {
     };
     late(5_000);
     expect(admission.refusal()).toBeNull();
-    for (let i = 0; i < 5; i++) late(150);
+    for (let i = 0; i < 5; i++) late(550);
     expect(admission.refusal()).toBe('OVERLOADED');
     clock.advance(1_000);
     expect(admission.refusal()).toBeNull();
