@@ -22,7 +22,7 @@ export interface LoadPlan {
 /** When what happened, as the media saw it, Unix ms. */
 export interface CallLog {
   call: number;
-  phases: { what: 'talk' | 'pause' | 'resuming' | 'end'; atMs: number }[];
+  phases: { what: 'talk' | 'changing' | 'pause' | 'end'; atMs: number }[];
 }
 
 export interface LoadResult {
@@ -36,9 +36,9 @@ export interface LoadResult {
   refusalsMs: number[];
 }
 
-/** The scenarios' CSeq of the INVITEs that pause and resume the call. */
+/** The scenarios' CSeq of the INVITE that begins the call, and of that which pauses it. */
+const FIRST_CSEQ = 2;
 const PAUSING_CSEQ = 3;
-const RESUMING_CSEQ = 4;
 
 export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   const { directory, transport } = plan;
@@ -102,8 +102,8 @@ class CallFollower {
       return;
     }
     const [, cseq] = /^CSeq: (\d+) INVITE/im.exec(message) ?? [];
-    // From here on the recorder may record, and from its answer on it has to.
-    if (message.startsWith('INVITE ') && Number(cseq) === RESUMING_CSEQ) this.#note(call, 'resuming');
+    // Until its answer, the recorder may be in either state.
+    if (message.startsWith('INVITE ') && Number(cseq) !== FIRST_CSEQ) this.#note(call, 'changing');
     if (!message.startsWith('SIP/2.0 200') || cseq === undefined) return;
     if (Number(cseq) === PAUSING_CSEQ) {
       this.#sender.whisper(call);

@@ -24,9 +24,9 @@ export function faultsOf({ directory, document }: ListedRecording, log: CallLog)
   const { channels, sampleRateHz } = readWav(join(directory, 'audio.wav'));
   const beganMs = log.phases[0]!.atMs;
   log.phases.forEach(({ what, atMs }, index) => {
-    if (what === 'end' || what === 'resuming') return;
+    if (what === 'end' || what === 'changing') return;
     const fromMs = atMs - beganMs + MARGIN_MS[what];
-    const toMs = log.phases[index + 1]!.atMs - beganMs - 100;
+    const toMs = log.phases[index + 1]!.atMs - beganMs;
     for (let piece = fromMs; piece + PIECE_MS <= toMs; piece += PIECE_MS) {
       channels.forEach((samples, channel) => {
         const level = (hz: number) => toneLevel(samples, sampleRateHz, hz, piece, piece + PIECE_MS);
