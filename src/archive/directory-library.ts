@@ -23,25 +23,27 @@ import { syncDirectory } from './atomic-file.ts';
 import { newestFirst, positionOf, readCursor, writeCursor } from './cursor.ts';
 import { type ListRange, listRecordings } from './list.ts';
 import { openRecordingFile } from './recording-file.ts';
-import { RecordingPlaces } from './recording-places.ts';
+import { type RecordingFinder, RecordingPlaces } from './recording-places.ts';
 import { SerialWork } from './serial-work.ts';
 
 export interface DirectoryLibraryOptions {
   dataDirectory: string;
   clock: Clock;
   log: Log;
+  /** Default: a walk over the directories. */
+  places?: RecordingFinder;
 }
 
 export class DirectoryLibrary implements RecordingLibrary {
   readonly #options: DirectoryLibraryOptions;
   readonly #trash: string;
-  readonly #places: RecordingPlaces;
+  readonly #places: RecordingFinder;
   readonly #changes = new SerialWork();
 
   constructor(options: DirectoryLibraryOptions) {
     this.#options = options;
     this.#trash = join(options.dataDirectory, 'trash');
-    this.#places = new RecordingPlaces(options.dataDirectory);
+    this.#places = options.places ?? new RecordingPlaces(options.dataDirectory);
   }
 
   /** Finishes deletions that a crash interrupted. */

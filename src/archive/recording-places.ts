@@ -3,7 +3,14 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayDirectories, type ListedRecording, readRecording } from './list.ts';
 
-export class RecordingPlaces {
+/** Finds a recording by its id, in whatever way; told of what others find and remove. */
+export interface RecordingFinder {
+  find(recordingId: string): Promise<ListedRecording | null>;
+  learn(recordingId: string, directory: string): void;
+  forget(recordingId: string): void;
+}
+
+export class RecordingPlaces implements RecordingFinder {
   readonly #dataDirectory: string;
   /** What has been seen so far; checked against the file before it is believed. About 200 octets each. */
   readonly #directories = new Map<string, string>();

@@ -9,6 +9,7 @@ export const ERROR_CATALOGUE = {
   STORAGE_LOW: 'Too little space is left on a disk: remove recordings, or lower storage.floorMiB.',
   CAPTURE_BEHIND: 'Media or the disk is behind: the running recordings need all that this machine has.',
   OVERLOADED: 'The recorder answers too slowly: too much signalling for this machine.',
+  DATABASE_FAILED: 'The database cannot be opened: check its address, the server and the rights of its user.',
   DRAINING: 'The recorder is shutting down and takes no new recordings.',
   CAPTURE_FAILED: 'The capture worker failed: see the log for its error.',
   RECORDING_ENDED: 'The recording has ended already.',

@@ -76,7 +76,7 @@ export interface PageRequest {
 export const MAX_PAGE = 200;
 
 export interface RecordingPage {
-  /** By start, newest first; recordings with the same start by id, descending. */
+  /** By start, newest first; recordings with the same start in an order that stays. */
   items: LibraryRecording[];
   /** An opaque cursor that stays valid while recordings come and go; null on the last page. */
   next: string | null;

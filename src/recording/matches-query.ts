@@ -1,7 +1,8 @@
 // Whether a recording answers a question: the meaning of RecordingQuery, which every index has to share.
 import type { RecordedStream, RecordingDocument } from './document.ts';
 import type { LibraryRecording, RecordingQuery } from './library.ts';
-import { documentInScope } from './scope.ts';
+import { normalise, wordsOf } from './normalise.ts';
+import { addressOf, documentInScope } from './scope.ts';
 
 export function matchesQuery({ document, annotations }: LibraryRecording, query: RecordingQuery): boolean {
   const { times, call } = document;
@@ -35,11 +36,6 @@ export function hasSilentSide({ streams }: RecordingDocument): boolean {
   return streams.some((stream) => stream.packets === 0) && streams.some((stream) => stream.packets > 0);
 }
 
-/** The words that a free-text question consists of. */
-export function wordsOf(text: string): string[] {
-  return text.toLowerCase().split(/\s+/).filter(Boolean);
-}
-
 function hasWords({ document, annotations }: Omit<LibraryRecording, 'directory'>, text: string): boolean {
   const { call } = document;
   const texts = [
@@ -50,7 +46,7 @@ function hasWords({ document, annotations }: Omit<LibraryRecording, 'directory'>
     ...Object.values(call.vendor),
     ...annotations.tags,
     ...annotations.notes.map((note) => note.text),
-  ].map((one) => one.toLowerCase());
+  ].map(normalise);
   return wordsOf(text).every((word) => texts.some((one) => one.includes(word)));
 }
 
@@ -58,13 +54,17 @@ function hasHeader(document: RecordingDocument, { name, value }: { name: string;
   return document.headers.some((header) => same(header.name, name) && contains(header.value, value));
 }
 
-function partyTexts({ participants }: RecordingDocument): string[] {
-  return participants.flatMap(({ aor, name }) => [aor ?? '', name ?? '']);
+/** What a party can be found by: its address as written, its number without punctuation, its name. */
+export function partyTexts({ participants }: RecordingDocument): string[] {
+  return participants.flatMap(({ aor, name }) => {
+    const number = addressOf(aor ?? '').user.replace(/[-./ ()]/g, '');
+    return [aor ?? '', /^\+?\d+$/.test(number) ? number : '', name ?? ''];
+  });
 }
 
 function callIds({ sipCallId, communicationSessionId, sipSessionIds }: RecordingDocument['call']): string[] {
   return [sipCallId, communicationSessionId ?? '', ...sipSessionIds];
 }
 
-const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
-const contains = (text: string, part: string) => text.toLowerCase().includes(part.toLowerCase());
+const same = (a: string, b: string) => normalise(a) === normalise(b);
+const contains = (text: string, part: string) => normalise(text).includes(normalise(part));

@@ -188,28 +188,31 @@ export function librarySuite(
       expect(third.next).toBeNull();
     });
 
-    test.each([
-      '',
-      'x',
-      '../../etc/passwd',
-      Buffer.from('["2026-01-01","x"]').toString('base64url'),
-      Buffer.from('{"start":1}').toString('base64url'),
-      Buffer.from(`["2026-01-01T00:00:00.000Z' OR 1=1","x"]`).toString('base64url'),
-    ])('a forged cursor is refused: %j', async (after) => {
+    test('a forged cursor is refused', async () => {
       const { library } = await filled(make);
-      await expect(library.search({}, { limit: 5, after })).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
+      for (const after of [
+        '',
+        'x',
+        '../../etc/passwd',
+        Buffer.from('["2026-01-01","x"]').toString('base64url'),
+        Buffer.from('{"start":1}').toString('base64url'),
+        Buffer.from(`["2026-01-01T00:00:00.000Z' OR 1=1","x"]`).toString('base64url'),
+      ]) {
+        const search = library.search({}, { limit: 5, after });
+        await expect(search, after).rejects.toMatchObject({ code: 'INVALID_CURSOR' });
+      }
     });
 
-    test.each(['', '.', '..', '../spool', '%', recordingId(99), `${recordingId(1)}/../x`, `${recordingId(1)}\0`])(
-      'what is no id is not found: %j',
-      async (id) => {
-        const { library } = await filled(make);
-        expect(await library.get(id)).toBeNull();
-        expect(await library.openFile(id, 'audio')).toBeNull();
-        await expect(library.delete(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-        await expect(library.setTags(id, [])).rejects.toMatchObject({ code: 'NOT_FOUND' });
-      },
-    );
+    test('what is no id is not found', async () => {
+      const { library } = await filled(make);
+      const noIds = ['', '.', '..', '../spool', '%', recordingId(99), `${recordingId(1)}/../x`, `${recordingId(1)}\0`];
+      for (const id of noIds) {
+        expect(await library.get(id), id).toBeNull();
+        expect(await library.openFile(id, 'audio'), id).toBeNull();
+        await expect(library.delete(id), id).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        await expect(library.setTags(id, []), id).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      }
+    });
 
     test('a recording filed after the first look is found', async () => {
       const { library, filed, dataDirectory } = await filled(make);

@@ -16,7 +16,7 @@ const FLOORS = [
   ['siprec', 'oreka', 'http', 'client'],
   ['capture', 'render', 'archive', 'delivery'],
   ['recording'],
-  ['journal', 'rtp'],
+  ['journal', 'rtp', 'database'],
   ['lib'],
 ];
 /** A library of its own: Node's built-ins and lib/ only, and only app.ts builds one. */

@@ -1,0 +1,152 @@
+// Keeps the index and the recordings' files together. The files are the truth: whatever fails here is put right from them,
+// at once, after a while or at the next start.
+import { join, relative, sep } from 'node:path';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { Timers } from '../../lib/timers.ts';
+import type { RecordingDocument } from '../../recording/document.ts';
+import { readAnnotations } from '../annotations.ts';
+import { type ListedRecording, listRecordings, readRecording } from '../list.ts';
+import { recordingDay } from '../names.ts';
+import { SerialWork } from '../serial-work.ts';
+import { PendingMarks } from './pending.ts';
+import type { IndexTransaction, RecordingIndex } from './recording-index.ts';
+import type { IndexedRecording } from './row.ts';
+
+export interface IndexKeeperOptions {
+  index: RecordingIndex;
+  dataDirectory: string;
+  /** <data>/recordings */
+  root: string;
+  /** When the rules let a recording go, Unix ms; null: never. */
+  keepUntilMs: (document: RecordingDocument) => number | null;
+  clock: Clock;
+  log: Log;
+}
+
+export type Alongside = (work: IndexTransaction, recording: IndexedRecording) => Promise<void>;
+
+const RETRY_MS = 30_000;
+const ROWS_AT_ONCE = 200;
+
+export class IndexKeeper {
+  readonly #options: IndexKeeperOptions;
+  readonly #marks: PendingMarks;
+  readonly #work = new SerialWork();
+  readonly #timers: Timers<'repair'>;
+  /** Joined to the transaction that makes a finished recording known. */
+  #onFiled: Alongside = async () => {};
+  #repairing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: IndexKeeperOptions) {
+    this.#options = options;
+    this.#marks = new PendingMarks(options.dataDirectory);
+    this.#timers = new Timers(options.clock);
+  }
+
+  /** Makes good what a crash left undone; fills an empty index from the files, in the background. */
+  async prepare(onFiled: Alongside = async () => {}): Promise<void> {
+    this.#onFiled = onFiled;
+    await this.#marks.prepare();
+    const filling = await this.#options.index.isEmpty();
+    this.#repairing = (filling ? this.rebuild() : Promise.resolve())
+      .then(() => this.#repair())
+      .catch((error) => this.#later(error));
+  }
+
+  /** Resolves when nothing is being put right. */
+  idle(): Promise<void> {
+    return this.#repairing;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timers.clearAll();
+    await this.#repairing;
+  }
+
+  /** Changes a recording's files by `change`, and then the index by what the files say. Changes of one recording wait for each other. */
+  changing<T>(document: RecordingDocument, change: () => Promise<T>): Promise<T> {
+    const recordingId = document.id;
+    return this.#work.run(recordingId, async () => {
+      const mark = { recordingId, day: recordingDay(document) };
+      await this.#marks.set(mark);
+      // A change that fails may have been done in part.
+      return change().finally(() => this.#refresh(mark).catch((error) => this.#later(error)));
+    });
+  }
+
+  /** Puts every recording in, whatever the index says so far. Returns how many there are. */
+  async rebuild(): Promise<number> {
+    const { dataDirectory, index, log } = this.#options;
+    let count = 0;
+    let batch: IndexedRecording[] = [];
+    const flush = async () => {
+      await index.put(batch);
+      count += batch.length;
+      batch = [];
+    };
+    const unreadable = (directory: string, err: unknown) =>
+      log.warn({ directory, err }, 'recording cannot be read, and not be indexed');
+    for await (const found of listRecordings(dataDirectory, unreadable)) {
+      if (this.#closed) return count;
+      const recording = await this.#indexed(found).catch((err) => unreadable(found.directory, err));
+      if (recording) batch.push(recording);
+      if (batch.length >= ROWS_AT_ONCE) await flush();
+    }
+    await flush();
+    if (count > 0) log.info({ recordings: count }, 'recordings indexed');
+    return count;
+  }
+
+  async #repair(): Promise<void> {
+    for (const mark of await this.#marks.all()) {
+      if (this.#closed) return;
+      await this.#work.run(mark.recordingId, () => this.#refresh(mark));
+    }
+  }
+
+  /** The index learns what the files say, and the mark goes. */
+  async #refresh(mark: { recordingId: string; day: string }): Promise<void> {
+    const { index } = this.#options;
+    const found = await this.#findIn(mark.day, mark.recordingId);
+    if (found) {
+      const recording = await this.#indexed(found);
+      await index.put([recording], (work) => this.#onFiled(work, recording));
+    } else await index.remove(mark.recordingId);
+    await this.#marks.clear(mark.recordingId);
+  }
+
+  async #findIn(day: string, recordingId: string): Promise<ListedRecording | null> {
+    const only = day.replaceAll('/', '-');
+    const known = await this.#options.index.get(recordingId);
+    const range = { firstDay: only, lastDay: only };
+    if (known) {
+      const directory = join(this.#options.root, known.directory);
+      const document = await readRecording(directory).catch(() => null);
+      if (document?.id === recordingId) return { directory, document };
+    }
+    for await (const found of listRecordings(this.#options.dataDirectory, () => {}, range)) {
+      if (found.document.id === recordingId) return found;
+    }
+    return null;
+  }
+
+  async #indexed({ directory, document }: ListedRecording): Promise<IndexedRecording> {
+    return {
+      document,
+      annotations: await readAnnotations(directory),
+      directory: relative(this.#options.root, directory).split(sep).join('/'),
+      keepUntilMs: this.#options.keepUntilMs(document),
+    };
+  }
+
+  #later(error: unknown): void {
+    this.#options.log.error({ err: error }, 'the index could not be brought up to date: will be tried again');
+    if (this.#closed) return;
+    this.#timers.set('repair', RETRY_MS, () => {
+      this.#repairing = this.#repair().catch((again) => this.#later(again));
+    });
+  }
+}

@@ -1,0 +1,109 @@
+// The library over the index: questions go to the database, changes to the files and then to the database.
+import { join } from 'node:path';
+import { RecorderError } from '../../lib/errors.ts';
+import type { RecordedFile } from '../../recording/document.ts';
+import type {
+  Annotations,
+  LibraryRecording,
+  LibraryStatistics,
+  OpenRecordingFile,
+  PageRequest,
+  RecordingLibrary,
+  RecordingPage,
+  RecordingQuery,
+} from '../../recording/library.ts';
+import { DirectoryLibrary, type DirectoryLibraryOptions } from '../directory-library.ts';
+import { type ListedRecording, readRecording } from '../list.ts';
+import { readPlace, writePlace } from './cursor.ts';
+import type { IndexKeeper } from './keeper.ts';
+import type { RecordingIndex } from './recording-index.ts';
+import type { FoundRecording } from './search.ts';
+
+export interface IndexLibraryOptions extends Omit<DirectoryLibraryOptions, 'places'> {
+  index: RecordingIndex;
+  keeper: IndexKeeper;
+  /** <data>/recordings */
+  root: string;
+  /** Name of this recorder: recordings of others are found, but their files are elsewhere. */
+  recorder: string;
+}
+
+export class IndexLibrary implements RecordingLibrary {
+  readonly #options: IndexLibraryOptions;
+  readonly #files: DirectoryLibrary;
+
+  constructor(options: IndexLibraryOptions) {
+    this.#options = options;
+    const places = { find: (recordingId: string) => this.#place(recordingId), learn: () => {}, forget: () => {} };
+    this.#files = new DirectoryLibrary({ ...options, places });
+  }
+
+  /** Finishes deletions that a crash interrupted. */
+  prepare(): Promise<void> {
+    return this.#files.prepare();
+  }
+
+  async search(query: RecordingQuery, { limit, after }: PageRequest): Promise<RecordingPage> {
+    const before = after === null ? null : readPlace(after);
+    const found = await this.#options.index.find(query, { limit, before });
+    return {
+      items: found.items.map((item) => this.#shown(item)),
+      next: found.before === null ? null : writePlace(found.before),
+    };
+  }
+
+  async get(recordingId: string): Promise<LibraryRecording | null> {
+    const found = await this.#options.index.get(recordingId);
+    return found && this.#shown(found);
+  }
+
+  async openFile(recordingId: string, role: RecordedFile['role']): Promise<OpenRecordingFile | null> {
+    return this.#files.openFile(recordingId, role);
+  }
+
+  statistics(query: RecordingQuery): Promise<LibraryStatistics> {
+    return this.#options.index.statistics(query);
+  }
+
+  setTags(recordingId: string, tags: string[]): Promise<Annotations> {
+    return this.#change(recordingId, () => this.#files.setTags(recordingId, tags));
+  }
+
+  addNote(recordingId: string, note: { text: string; by: string }): Promise<Annotations> {
+    return this.#change(recordingId, () => this.#files.addNote(recordingId, note));
+  }
+
+  removeNote(recordingId: string, noteId: string): Promise<Annotations> {
+    return this.#change(recordingId, () => this.#files.removeNote(recordingId, noteId));
+  }
+
+  setHold(recordingId: string, hold: { reason: string | null; by: string } | null): Promise<Annotations> {
+    return this.#change(recordingId, () => this.#files.setHold(recordingId, hold));
+  }
+
+  delete(recordingId: string): Promise<void> {
+    return this.#change(recordingId, () => this.#files.delete(recordingId));
+  }
+
+  async #change<T>(recordingId: string, change: () => Promise<T>): Promise<T> {
+    const found = await this.#options.index.get(recordingId);
+    if (!found) throw new RecorderError('NOT_FOUND');
+    if (found.recorder !== this.#options.recorder) {
+      throw new RecorderError('STORAGE_FAILED', `Its files are with the recorder ${found.recorder}.`);
+    }
+    return this.#options.keeper.changing(found.document, change);
+  }
+
+  #shown({ document, annotations, directory, recorder }: FoundRecording): LibraryRecording {
+    const here = recorder === this.#options.recorder;
+    return { document, annotations, directory: here ? join(this.#options.root, directory) : null };
+  }
+
+  async #place(recordingId: string): Promise<ListedRecording | null> {
+    const found = await this.#options.index.get(recordingId);
+    if (!found || found.recorder !== this.#options.recorder) return null;
+    const directory = join(this.#options.root, found.directory);
+    const document = await readRecording(directory).catch(() => null);
+    return document?.id === recordingId ? { directory, document } : null;
+  }
+}

@@ -1,0 +1,78 @@
+// A recording as a row of the index, and back.
+import { deflateSync, inflateSync } from 'node:zlib';
+import type { RecordingDocument } from '../../recording/document.ts';
+import type { Annotations } from '../../recording/library.ts';
+import { hasSilentSide, partyTexts, worstLossPercent } from '../../recording/matches-query.ts';
+import { normalise } from '../../recording/normalise.ts';
+import { addressOf } from '../../recording/scope.ts';
+import type { RecordingRow } from './schema.ts';
+
+/** A finished recording and where it lies. */
+export interface IndexedRecording {
+  document: RecordingDocument;
+  annotations: Annotations;
+  /** Below the archive's root, `/` between its parts. */
+  directory: string;
+  keepUntilMs: number | null;
+}
+
+/** Larger than any recording.json that is written; what a foreign hand put into the database does not fill the memory. */
+const LARGEST_DOCUMENT = 64 * 1024 * 1024;
+
+export function rowOf(recording: IndexedRecording, recorder: string): Omit<RecordingRow, 'place'> {
+  const { document, annotations, directory, keepUntilMs } = recording;
+  return {
+    id: document.id,
+    directory,
+    recorder,
+    duration_ms: Math.round(document.times.durationMs),
+    octets: document.files.reduce((sum, file) => sum + file.octets, 0),
+    state: document.state,
+    source: document.source,
+    loss_percent: worstLossPercent(document),
+    silent_side: hasSilentSide(document) ? 1 : 0,
+    held: annotations.hold ? 1 : 0,
+    keep_until_ms: keepUntilMs,
+    parties: partiesText(document),
+    words: wordsText(document, annotations),
+    headers: lines(document.headers.map(({ name, value }) => `${name}=${value}`)),
+    document: deflateSync(JSON.stringify(document)),
+    annotations: JSON.stringify(annotations),
+  };
+}
+
+/** What rowOf was made from. */
+export function recordingOf(row: Pick<RecordingRow, 'document' | 'annotations'>): {
+  document: RecordingDocument;
+  annotations: Annotations;
+} {
+  const text = inflateSync(row.document, { maxOutputLength: LARGEST_DOCUMENT }).toString('utf8');
+  // Not checked again: rowOf wrote them, from what was checked when it was made.
+  return { document: JSON.parse(text), annotations: JSON.parse(row.annotations) };
+}
+
+/** With each address in the two forms that a scope's patterns are compared with. */
+function partiesText(document: RecordingDocument): string {
+  const addresses = document.participants.flatMap(({ aor }) => Object.values(addressOf(aor ?? '')));
+  return lines([...partyTexts(document), ...addresses]);
+}
+
+/** Normalised values, each once, each between line feeds. */
+function lines(values: readonly (string | null)[]): string {
+  const kept = new Set(values.map((value) => normalise(value ?? '')).filter((line) => line.trim() !== ''));
+  return `\n${[...kept].join('\n')}\n`;
+}
+
+function wordsText(document: RecordingDocument, annotations: Annotations): string {
+  const { call } = document;
+  return lines([
+    document.id,
+    call.sipCallId,
+    call.communicationSessionId,
+    ...call.sipSessionIds,
+    call.groupId,
+    ...Object.values(call.vendor),
+    ...annotations.tags,
+    ...annotations.notes.map((note) => note.text),
+  ]);
+}

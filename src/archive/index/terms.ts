@@ -1,0 +1,48 @@
+// What of a recording can be found, and under which words. Pure.
+import type { RecordingDocument } from '../../recording/document.ts';
+import type { Annotations } from '../../recording/library.ts';
+import { hasSilentSide, worstLossPercent } from '../../recording/matches-query.ts';
+import { normalise } from '../../recording/normalise.ts';
+import { addressOf } from '../../recording/scope.ts';
+
+/** Longer values are found by their beginning only; nothing that anybody types is longer. */
+const LONGEST_TERM = 200;
+const MOST_TERMS = 500;
+
+/** Recordings at least this long or this lossy share a term, so that rare ones are found without reading all. */
+export const DURATION_STEPS_MS = [10_000, 60_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 14_400_000];
+export const LOSS_STEPS_PERCENT = [1, 3, 5, 10, 30];
+
+export type TermKind = 'party' | 'call' | 'group' | 'tag' | 'state' | 'source' | 'longer' | 'shorter' | 'loss' | 'flag';
+
+export function term(kind: TermKind, value: string): string {
+  return `${kind}:${normalise(value)}`.slice(0, LONGEST_TERM);
+}
+
+/** Every term of a recording, each once. */
+export function termsOf(document: RecordingDocument, annotations: Annotations): string[] {
+  const { call, times } = document;
+  const terms = new Set<string>();
+  const add = (kind: TermKind, value: string | null) => {
+    if (value !== null && value !== '' && terms.size < MOST_TERMS) terms.add(term(kind, value));
+  };
+  for (const { aor } of document.participants) {
+    if (aor === null) continue;
+    const { address, user } = addressOf(aor);
+    add('party', address);
+    add('party', user);
+  }
+  for (const id of [call.sipCallId, call.communicationSessionId, ...call.sipSessionIds]) add('call', id);
+  add('group', call.groupId);
+  for (const tag of annotations.tags) add('tag', tag);
+  add('state', document.state);
+  add('source', document.source);
+  for (const stepMs of DURATION_STEPS_MS) {
+    add(times.durationMs >= stepMs ? 'longer' : 'shorter', String(stepMs));
+  }
+  const lossPercent = worstLossPercent(document);
+  for (const step of LOSS_STEPS_PERCENT) if (lossPercent >= step) add('loss', String(step));
+  if (hasSilentSide(document)) add('flag', 'silent-side');
+  if (annotations.hold) add('flag', 'held');
+  return [...terms];
+}

@@ -1,0 +1,92 @@
+// The database of an installation: SQLite in the data directory, or PostgreSQL for several recorders. One schema, one set of queries.
+import { Kysely, type Migration, Migrator, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { closeOnce } from '../lib/close.ts';
+import { RecorderError } from '../lib/errors.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
+
+export type DatabaseKind = 'sqlite' | 'postgres';
+
+export type DatabaseAddress = { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string };
+
+export interface Database<Tables> {
+  readonly kind: DatabaseKind;
+  /** Questions. Never waits for `write`. */
+  readonly read: Kysely<Tables>;
+  /** Changes and transactions. */
+  readonly write: Kysely<Tables>;
+  /** Waits for open questions. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** By name; applied in the order of the names, each once. */
+export type Migrations = (kind: DatabaseKind) => Record<string, Migration>;
+
+const INT8 = 20;
+const CONNECTIONS = 10;
+/** A question that takes longer is not worth the load that it is to everybody else. */
+const LONGEST_QUESTION_MS = 30_000;
+
+/**
+ * Opens the database and brings its schema up to date. Several processes may do so at once: one migrates, the others wait.
+ * Rejects with DATABASE_FAILED.
+ */
+export async function openDatabase<Tables>(
+  address: DatabaseAddress,
+  migrations: Migrations,
+): Promise<Database<Tables>> {
+  const database = address.kind === 'sqlite' ? openSqlite<Tables>(address.path) : openPostgres<Tables>(address.url);
+  try {
+    await migrate(database.write, migrations(address.kind));
+  } catch (error) {
+    await database.close().catch(() => {});
+    throw new RecorderError('DATABASE_FAILED', error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
+  }
+  return database;
+}
+
+function openSqlite<Tables>(path: string): Database<Tables> {
+  const write = new Kysely<Tables>({ dialect: sqliteDialect({ path, access: 'write' }) });
+  const read = new Kysely<Tables>({ dialect: sqliteDialect({ path, access: 'read' }) });
+  const close = closeOnce(async () => {
+    await read.destroy();
+    // Last, so that it is the one to fold the write-ahead log into the file.
+    await write.destroy();
+  });
+  return { kind: 'sqlite', read, write, close };
+}
+
+function openPostgres<Tables>(connectionString: string): Database<Tables> {
+  const pool = new pg.Pool({
+    connectionString,
+    max: CONNECTIONS,
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: LONGEST_QUESTION_MS,
+    application_name: 'sipreel',
+    // Our integers of eight octets are times and counts below 2^53.
+    types: {
+      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+        oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
+    },
+  });
+  // An idle connection that the server ends is replaced by the pool; without a listener it would end the process.
+  pool.on('error', () => {});
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  return { kind: 'postgres', read: kysely, write: kysely, close: closeOnce(() => kysely.destroy()) };
+}
+
+async function migrate<Tables>(database: Kysely<Tables>, migrations: Record<string, Migration>): Promise<void> {
+  const migrator = new Migrator({
+    db: database,
+    provider: { getMigrations: async () => migrations },
+    migrationTableName: 'sipreel_migrations',
+    migrationLockTableName: 'sipreel_migrations_lock',
+  });
+  const { error, results } = await migrator.migrateToLatest();
+  if (!error) return;
+  const failed = results?.find((result) => result.status === 'Error');
+  const message = error instanceof Error ? error.message : String(error);
+  throw new Error(failed ? `migration ${failed.migrationName}: ${message}` : message, { cause: error });
+}

@@ -1,0 +1,139 @@
+// SQLite for Kysely over node:sqlite in a thread. One connection: whoever has it keeps it for a query or a whole transaction.
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import type { SqliteAnswer, SqliteOrder, SqliteWorkerData } from './sqlite-protocol.ts';
+
+/** A failed statement; `code` is SQLite's extended result code (2067: unique constraint). */
+export class SqliteError extends Error {
+  override readonly name = 'SqliteError';
+  readonly code: number | null;
+
+  constructor(message: string, code: number | null) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export function sqliteDialect(options: SqliteWorkerData): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new ThreadDriver(options),
+    createIntrospector: (database) => new SqliteIntrospector(database),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}
+
+/** A compiled program has a compiled worker beside it, a source one a source one. */
+const WORKER_URL = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url);
+
+class ThreadDriver implements Driver {
+  readonly #options: SqliteWorkerData;
+  #connection: ThreadConnection | null = null;
+  #free: Promise<void> = Promise.resolve();
+  #release = () => {};
+
+  constructor(options: SqliteWorkerData) {
+    this.#options = options;
+  }
+
+  async init(): Promise<void> {
+    this.#connection = new ThreadConnection(this.#options);
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const before = this.#free;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#free = promise;
+    await before;
+    this.#release = resolve;
+    if (!this.#connection) throw new SqliteError('the database is closed', null);
+    return this.#connection;
+  }
+
+  async releaseConnection(): Promise<void> {
+    this.#release();
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    // At once, so that a transaction cannot fail half-way because another process writes.
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'));
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback'));
+  }
+
+  async destroy(): Promise<void> {
+    await this.#connection?.close();
+    this.#connection = null;
+  }
+}
+
+class ThreadConnection implements DatabaseConnection {
+  readonly #worker: Worker;
+  readonly #open = new Map<number, PromiseWithResolvers<SqliteAnswer>>();
+  readonly #gone = Promise.withResolvers<void>();
+  #nextOrderId = 1;
+  #failure: Error | null = null;
+
+  constructor(options: SqliteWorkerData) {
+    this.#worker = new Worker(WORKER_URL, { name: `sqlite-${options.access}`, workerData: options });
+    // An idle database does not keep the process alive; an open question does.
+    this.#worker.unref();
+    this.#worker.on('message', (answer: SqliteAnswer) => this.#settle(answer));
+    this.#worker.on('error', (error: Error) => this.#fail(error));
+    this.#worker.on('exit', () => {
+      this.#fail(new SqliteError('the database thread has ended', null));
+      this.#gone.resolve();
+    });
+  }
+
+  async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+    if (this.#failure) throw this.#failure;
+    const orderId = this.#nextOrderId++;
+    const waiting = Promise.withResolvers<SqliteAnswer>();
+    this.#open.set(orderId, waiting);
+    this.#worker.ref();
+    this.#worker.postMessage({ orderId, sql, parameters } satisfies SqliteOrder);
+    const { rows, changes, failure } = await waiting.promise;
+    if (failure) throw new SqliteError(failure.message, failure.code);
+    return { rows: rows as Row[], numAffectedRows: BigInt(changes) };
+  }
+
+  // biome-ignore lint/correctness/useYield: Kysely demands the method; nobody here reads a result row by row.
+  async *streamQuery(): AsyncIterableIterator<never> {
+    throw new SqliteError('SQLite results are not streamed', null);
+  }
+
+  async close(): Promise<void> {
+    this.#worker.ref();
+    this.#worker.postMessage('close');
+    await this.#gone.promise;
+  }
+
+  #settle(answer: SqliteAnswer): void {
+    this.#open.get(answer.orderId)?.resolve(answer);
+    this.#open.delete(answer.orderId);
+    if (this.#open.size === 0) this.#worker.unref();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const waiting of this.#open.values()) waiting.reject(this.#failure);
+    this.#open.clear();
+  }
+}

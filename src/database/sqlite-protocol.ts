@@ -1,0 +1,20 @@
+// What the SQLite thread and the main thread say to each other.
+
+export interface SqliteWorkerData {
+  path: string;
+  access: 'read' | 'write';
+}
+
+export interface SqliteOrder {
+  orderId: number;
+  sql: string;
+  parameters: readonly unknown[];
+}
+
+export interface SqliteAnswer {
+  orderId: number;
+  rows: Record<string, unknown>[];
+  changes: number;
+  /** `code` is SQLite's extended result code. */
+  failure?: { message: string; code: number | null };
+}

@@ -1,0 +1,53 @@
+// One SQLite connection in a thread of its own: node:sqlite works synchronously, and a long question must not hold up signalling.
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { SqliteAnswer, SqliteOrder, SqliteWorkerData } from './sqlite-protocol.ts';
+
+const MAX_PREPARED = 200;
+
+const { path, access } = workerData as SqliteWorkerData;
+const database = new DatabaseSync(path, { timeout: 10_000 });
+// WAL: readers go on while one writes. NORMAL: a power cut may cost the last transactions, never the file's consistency;
+// what is lost that way is made good from the recordings' own files.
+database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
+database.exec('PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824; PRAGMA temp_store = MEMORY');
+if (access === 'read') database.exec('PRAGMA query_only = ON');
+
+/** By text. Kysely makes the same few texts again and again; the oldest go first. */
+const prepared = new Map<string, StatementSync>();
+
+function statement(sql: string): StatementSync {
+  let found = prepared.get(sql);
+  if (!found) {
+    found = database.prepare(sql);
+    if (prepared.size >= MAX_PREPARED) prepared.delete(prepared.keys().next().value ?? '');
+    prepared.set(sql, found);
+  }
+  return found;
+}
+
+function run({ sql, parameters }: SqliteOrder): Omit<SqliteAnswer, 'orderId'> {
+  const query = statement(sql);
+  const values = parameters as SQLInputValue[];
+  if (query.columns().length > 0) return { rows: query.all(...values) as Record<string, unknown>[], changes: 0 };
+  return { rows: [], changes: Number(query.run(...values).changes) };
+}
+
+parentPort?.on('message', (order: SqliteOrder | 'close') => {
+  if (order === 'close') {
+    database.close();
+    parentPort?.close();
+    return;
+  }
+  try {
+    parentPort?.postMessage({ orderId: order.orderId, ...run(order) } satisfies SqliteAnswer);
+  } catch (error) {
+    const { message, errcode } = error as Error & { errcode?: number };
+    parentPort?.postMessage({
+      orderId: order.orderId,
+      rows: [],
+      changes: 0,
+      failure: { message, code: errcode ?? null },
+    } satisfies SqliteAnswer);
+  }
+});

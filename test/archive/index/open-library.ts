@@ -1,0 +1,29 @@
+// An index with its keeper and library over a data directory, closed after the test.
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { type Alongside, IndexKeeper } from '../../../src/archive/index/keeper.ts';
+import { IndexLibrary } from '../../../src/archive/index/library.ts';
+import { openRecordingIndex } from '../../../src/archive/index/recording-index.ts';
+import type { DatabaseAddress } from '../../../src/database/database.ts';
+import { silentLog } from '../../../src/lib/log.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+export async function openLibrary(
+  dataDirectory: string,
+  address: DatabaseAddress,
+  { clock = new ManualClock(), recorder = 'here', onFiled = (async () => {}) as Alongside } = {},
+) {
+  const root = join(dataDirectory, 'recordings');
+  const index = await openRecordingIndex(address, recorder);
+  const keeper = new IndexKeeper({ index, dataDirectory, root, keepUntilMs: () => null, clock, log: silentLog });
+  const library = new IndexLibrary({ index, keeper, dataDirectory, root, recorder, clock, log: silentLog });
+  await keeper.prepare(onFiled);
+  await library.prepare();
+  await keeper.idle();
+  const close = async () => {
+    await keeper.close();
+    await index.close();
+  };
+  onTestFinished(close);
+  return { index, keeper, library, close };
+}

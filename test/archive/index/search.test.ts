@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { openRecordingIndex } from '../../../src/archive/index/recording-index.ts';
+import type { RecordingDocument } from '../../../src/recording/document.ts';
+import type { Annotations, RecordingQuery } from '../../../src/recording/library.ts';
+import { matchesQuery } from '../../../src/recording/matches-query.ts';
+import { exampleDocument } from '../example-document.ts';
+import { onBothDatabases } from './databases.ts';
+
+const SEED = 20_261_128;
+const WORDS = [
+  'ann',
+  'Änn',
+  'an',
+  'a',
+  '+4930123',
+  '30123',
+  '100%',
+  "o'b",
+  '"x"',
+  '*',
+  'AND',
+  '_',
+  '\\',
+  'a:b',
+  '日本語',
+  'NEAR(',
+  ';--',
+];
+const word = fc.constantFrom(...WORDS);
+const text = fc.array(word, { minLength: 1, maxLength: 3 }).map((words) => words.join(' '));
+const startMs = fc.integer({ min: 0, max: 20 }).map((minute) => Date.UTC(2026, 0, 1, 0, minute));
+
+const party = fc.record({ aor: fc.option(word.map((user) => `sip:${user}@x.example`)), name: fc.option(text) });
+const recording = fc.record({
+  startMs,
+  durationMs: fc.constantFrom(0, 9_999, 10_000, 61_000, 3_600_000),
+  state: fc.constantFrom<RecordingDocument['state']>('finished', 'empty', 'failed'),
+  source: fc.constantFrom<RecordingDocument['source']>('siprec', 'oreka'),
+  parties: fc.array(party, { maxLength: 3 }),
+  callId: word,
+  group: fc.option(word),
+  tags: fc.uniqueArray(word, { maxLength: 2 }),
+  note: fc.option(text),
+  header: fc.option(fc.record({ name: fc.constantFrom('X-Tenant', 'x-tenant', 'X-Other'), value: text })),
+  held: fc.boolean(),
+});
+const query: fc.Arbitrary<RecordingQuery> = fc.record(
+  {
+    text,
+    party: text,
+    fromMs: startMs,
+    toMs: startMs,
+    minDurationMs: fc.constantFrom(1, 10_000, 60_000, 5_000_000),
+    maxDurationMs: fc.constantFrom(0, 10_000, 61_000),
+    state: fc.constantFrom<RecordingDocument['state']>('finished', 'empty'),
+    source: fc.constantFrom<RecordingDocument['source']>('siprec', 'oreka'),
+    callId: word,
+    group: word,
+    tag: word,
+    header: fc.record({ name: fc.constantFrom('x-TENANT', 'x'), value: word }),
+    held: fc.boolean(),
+    scope: fc.record({ parties: fc.array(word, { maxLength: 2 }), groups: fc.array(word, { maxLength: 2 }) }),
+  },
+  { requiredKeys: [] },
+);
+
+onBothDatabases((fresh) => {
+  test('every question has the answer that its meaning gives, page by page', async () => {
+    const index = await openRecordingIndex(await fresh(), 'here');
+    const all = fc.sample(recording, { numRuns: 150, seed: SEED }).map((one, n) => {
+      const { annotations, document } = madeOf(one, n);
+      return { document, annotations, directory: `d/${n}`, keepUntilMs: null };
+    });
+    await index.put(all);
+    for (const asked of fc.sample(query, { numRuns: 120, seed: SEED })) {
+      const expected = all
+        .filter((one) => matchesQuery({ ...one, directory: null }, asked))
+        .map((one) => one.document.id);
+      const found: string[] = [];
+      let before: number | null = null;
+      let starts = Number.POSITIVE_INFINITY;
+      do {
+        const page = await index.find(asked, { limit: 7, before });
+        for (const { document } of page.items) {
+          expect(Date.parse(document.times.start)).toBeLessThanOrEqual(starts);
+          starts = Date.parse(document.times.start);
+          found.push(document.id);
+        }
+        before = page.before;
+      } while (before !== null);
+      expect(found.sort(), JSON.stringify(asked)).toEqual(expected.sort());
+      expect((await index.statistics(asked)).recordings, JSON.stringify(asked)).toBe(expected.length);
+    }
+    await index.close();
+  }, 60_000);
+
+  test('what is put in again replaces what was known, and leaves no trace of it', async () => {
+    const index = await openRecordingIndex(await fresh(), 'here');
+    const { document, annotations } = madeOf(fc.sample(recording, { numRuns: 1, seed: SEED })[0]!, 1);
+    const put = (tags: string[]) =>
+      index.put([{ document, annotations: { ...annotations, tags }, directory: 'd', keepUntilMs: 5 }]);
+    await put(['before']);
+    await put(['after']);
+    const count = async (asked: RecordingQuery) => (await index.find(asked, { limit: 5, before: null })).items.length;
+    expect([await count({ tag: 'before' }), await count({ text: 'before' }), await count({ tag: 'after' })]).toEqual([
+      0, 0, 1,
+    ]);
+    expect(await index.remove(document.id)).toBe(true);
+    expect(await index.remove(document.id)).toBe(false);
+    expect([await count({}), await count({ text: 'after' })]).toEqual([0, 0]);
+    expect(await index.isEmpty()).toBe(true);
+    await index.close();
+  });
+});
+
+type Made = typeof recording extends fc.Arbitrary<infer T> ? T : never;
+
+function madeOf(one: Made, n: number): { document: RecordingDocument; annotations: Annotations } {
+  const example = exampleDocument();
+  const document = exampleDocument({
+    id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+    state: one.state,
+    source: one.source,
+    times: { ...example.times, start: new Date(one.startMs).toISOString(), durationMs: one.durationMs },
+    call: { ...example.call, sipCallId: one.callId, groupId: one.group },
+    participants: one.parties.map(({ aor, name }, i) => ({
+      id: `p${i}`,
+      aor,
+      name,
+      role: 'other',
+      channel: null,
+      rule: '',
+    })),
+    headers: one.header ? [one.header] : [],
+  });
+  const notes = one.note === null ? [] : [{ noteId: 'n', text: one.note, by: 'x', atMs: 0 }];
+  const hold = one.held ? { reason: null, by: 'x', sinceMs: 0 } : null;
+  return { document, annotations: { tags: one.tags, notes, hold } };
+}
