@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { createArchive } from './archive/archive.ts';
 import { lockDataDirectory } from './archive/lock.ts';
 import { createCapture } from './capture/capture-engine.ts';
+import { accessOptions } from './config/access-options.ts';
 import {
   formatHostPort,
   parseHostPort,
@@ -24,7 +25,9 @@ import { Finisher } from './recording/finisher.ts';
 import { LiveRecorder } from './recording/recorder.ts';
 import { recoverSessions } from './recording/recover.ts';
 import { createRenderer } from './render/renderer.ts';
-import { createSipServer, type SipListener } from './sip-server/index.ts';
+import { createSipServer, type SipListener, type SipServerOptions } from './sip-server/index.ts';
+import { AccessGate } from './siprec/access/gate.ts';
+import { screenOf } from './siprec/access/screen.ts';
 import { createSiprecDoor } from './siprec/door.ts';
 
 export interface App {
@@ -126,11 +129,13 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     await recorder.watch();
     const recovered = await recoverSessions({ archive, finisher, log });
 
-    const signalling = await startSignalling(config, log, closers);
+    const access = new AccessGate({ ...accessOptions(config), clock, log });
+    const signalling = await startSignalling(config, access, log, closers);
     const localAddress = cachedLocalAddress(() => clock.nowMs());
     const door = createSiprecDoor({
       srf: signalling.connection.srf,
       recorder,
+      access,
       clock,
       log,
       answerDelayMs: config.sip.answerDelayMs,
@@ -189,7 +194,12 @@ export interface Signalling {
 }
 
 /** The embedded server, or a connection to a real one: from here on nobody can tell them apart. */
-async function startSignalling(config: Config, log: Log, closers: (() => Promise<void>)[]): Promise<Signalling> {
+async function startSignalling(
+  config: Config,
+  access: AccessGate,
+  log: Log,
+  closers: (() => Promise<void>)[],
+): Promise<Signalling> {
   const external = config.drachtio.address === null ? null : parseHostPort(config.drachtio.address);
   if (external) {
     const secret = config.drachtio.secret ?? '';
@@ -199,7 +209,10 @@ async function startSignalling(config: Config, log: Log, closers: (() => Promise
     const addresses = connection.sipAddresses.map((address) => address.replace('/', ':'));
     return { connection, sipAddresses: addresses };
   }
-  return startEmbedded(sipListeners(config), log, closers);
+  return startEmbedded(sipListeners(config), log, closers, {
+    screen: screenOf(access),
+    limits: { transport: { connectionsPerSource: config.access.connectionsPerSource } },
+  });
 }
 
 function sipListeners({ sip, tls }: Config): SipListener[] {
@@ -218,10 +231,12 @@ export async function startEmbedded(
   listeners: SipListener[],
   log: Log,
   closers: (() => Promise<void>)[],
+  options: Pick<SipServerOptions, 'screen' | 'limits'> = {},
 ): Promise<Signalling> {
   const secret = randomBytes(24).toString('base64url');
   const server = createSipServer({
     listeners,
+    ...options,
     admin: { host: '127.0.0.1', port: 0, secret },
     log,
   });

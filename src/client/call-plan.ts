@@ -1,6 +1,7 @@
 // What a caller of the recording client says about a call, and what it gets back.
 import type { AudioSource } from './audio.ts';
 import type { CodecName } from './codec.ts';
+import type { ClientCredentials } from './digest.ts';
 import type { ClientResponse } from './srf.ts';
 
 export interface CallParty {
@@ -24,6 +25,8 @@ export interface ConnectRequest {
   groupId?: string;
   /** What the metadata calls the recorded call; made up unless given. */
   sipSessionId?: string;
+  /** For a recorder that asks for them (digest). */
+  credentials?: ClientCredentials;
   /** Added to the INVITE; a name that the client sets itself (`Require`, `Contact` …) is replaced. */
   headers?: Record<string, string>;
   /** Without an answer for so long the INVITE is cancelled. 10 s unless given. */

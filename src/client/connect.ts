@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { CallFailed, type ConnectRequest } from './call-plan.ts';
 import { CLIENT_CODECS } from './codec.ts';
+import { answerChallenge } from './digest.ts';
 import { encodedLoop } from './encoded-loop.ts';
 import type { MediaTicker } from './media-ticker.ts';
 import type { MetadataDocument } from './metadata-document.ts';
@@ -49,7 +50,7 @@ async function connectStreams(
   const description = { host: from.localHost, originId, originVersion: 0 };
   const media = streams.map(({ offered }) => offered);
   const sentMs = from.clock.nowMs();
-  const dialog = await invite(from, request, writeOffer({ ...description, media }, metadata));
+  const dialog = await inviteWithCredentials(from, request, writeOffer({ ...description, media }, metadata));
   const session = new RecordingSession({
     dialog,
     clock: from.clock,
@@ -65,6 +66,24 @@ async function connectStreams(
     throw new CallFailed('error', mistake, { callId: session.callId });
   }
   return session;
+}
+
+/** A challenge is answered once; a second one means that the secret is wrong. */
+async function inviteWithCredentials(
+  from: ConnectDependencies,
+  request: ConnectRequest,
+  body: string,
+): Promise<ClientDialog> {
+  try {
+    return await invite(from, request, body);
+  } catch (error) {
+    const refused = error instanceof CallFailed ? error.response : null;
+    const challenges = refused?.status === 401 ? refused.get('WWW-Authenticate') : undefined;
+    const line = { method: 'INVITE', uri: targetUri(request) };
+    const authorization = request.credentials && challenges && answerChallenge(challenges, request.credentials, line);
+    if (!authorization) throw error;
+    return invite(from, { ...request, headers: { ...request.headers, Authorization: authorization } }, body);
+  }
 }
 
 /** Sends the INVITE and waits for the dialog; a dialog that comes after we gave up is ended. */

@@ -29,6 +29,7 @@ Calls a SIPREC recorder as OpenSIPS would and plays two parties into it. Exits w
   --dtmf DIGITS      the caller dials them after a second
   --hold A-B         the callee holds from second A to second B
   --group ID         group id in the metadata
+  --user NAME        for a recorder that asks for credentials; --password SECRET, or SIPREEL_CALL_PASSWORD in the environment
   --json             print the summary as JSON`;
 
 const OPTIONS = {
@@ -45,6 +46,8 @@ const OPTIONS = {
   dtmf: { type: 'string' },
   hold: { type: 'string' },
   group: { type: 'string' },
+  user: { type: 'string' },
+  password: { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const;
 
@@ -62,6 +65,7 @@ export async function call(args: string[]): Promise<number> {
   const parties: CallParty[] = [{ name: values.from, aor: values['from-aor'], audio: caller }];
   if (callee) parties.push({ name: values.to, aor: values['to-aor'], audio: callee });
   const hold = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(values.hold ?? '');
+  const password = values.password ?? process.env.SIPREEL_CALL_PASSWORD ?? '';
   const abort = new AbortController();
   const plan: CallPlan = {
     uri,
@@ -72,6 +76,7 @@ export async function call(args: string[]): Promise<number> {
     ...(values.dtmf === undefined ? {} : { dtmf: { digits: values.dtmf, atMs: 1_000 } }),
     ...(hold ? { hold: { atMs: Number(hold[1]) * 1000, forMs: (Number(hold[2]) - Number(hold[1])) * 1000 } } : {}),
     ...(values.group === undefined ? {} : { groupId: values.group }),
+    ...(values.user === undefined ? {} : { credentials: { user: values.user, password } }),
   };
 
   const { address } = await lookup(target);
@@ -111,6 +116,7 @@ function mistakesIn(values: Record<string, unknown>, target: string | null, surp
     const span = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(String(values.hold));
     if (!span || Number(span[2]) <= Number(span[1])) mistakes.push('--hold needs two seconds, the first smaller: 2-4');
   }
+  if (values.password !== undefined && values.user === undefined) mistakes.push('--password needs --user');
   if (values.dtmf !== undefined && !/^[0-9A-D*#]+$/i.test(String(values.dtmf)))
     mistakes.push('--dtmf takes 0-9, A-D, * and #');
   return mistakes;

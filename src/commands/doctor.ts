@@ -10,7 +10,9 @@ import { linuxReceiverAvailable } from '../capture/linux/availability.ts';
 import { parseHostPort, parsePortRange, parseSipListener, type SipListener } from '../config/addresses.ts';
 import type { Config } from '../config/schema.ts';
 import { probeDrachtio } from '../drachtio/probe.ts';
+import { checkAccess } from './doctor-access.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
 import { CONFIG_OPTIONS, CONFIG_OPTIONS_USAGE, configFromFlags } from './serve-options.ts';
 
 export const DOCTOR_USAGE = `sipreel doctor [options]
@@ -19,15 +21,6 @@ Checks Node, the data directory, the SIP addresses, the RTP ports and the system
 Exits with 1 if something would keep the recorder from working. Run it while the recorder is stopped.
 
 ${CONFIG_OPTIONS_USAGE}`;
-
-interface Finding {
-  verdict: 'ok' | 'warn' | 'fail';
-  text: string;
-}
-
-const ok = (text: string): Finding => ({ verdict: 'ok', text });
-const warn = (text: string): Finding => ({ verdict: 'warn', text });
-const fail = (text: string): Finding => ({ verdict: 'fail', text });
 
 const LEAST_FREE_OCTETS = 1 << 30;
 /** Holds about a second of one G.711 stream; below it short stalls of the machine lose packets. */
@@ -41,6 +34,7 @@ export async function doctor(args: string[]): Promise<number> {
     checkReceiver(config),
     ...(await checkData(config)),
     ...(await checkSignalling(config)),
+    ...checkAccess(config),
     ...(await checkPorts(config)),
     ...(await checkKernel()),
     checkMediaAddress(config),

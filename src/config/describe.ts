@@ -36,7 +36,7 @@ export function printConfig(config: Config): string {
   for (const setting of describeSettings()) {
     const [first = '', second] = setting.path.split('.');
     const value = valueAt(config, setting.path);
-    const shown = /(secret|password)$/.test(setting.path) && value !== null ? '(set, not printed)' : value;
+    const shown = isSecret(setting.path, value) ? '(set, not printed)' : value;
     if (second !== undefined && first !== section) lines.push('', `${first}:`);
     section = first;
     const indent = second === undefined ? '' : '  ';
@@ -48,6 +48,11 @@ export function printConfig(config: Config): string {
     lines.push(`${indent}${yaml.trim().replace(/^\{|\}$/g, '')}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function isSecret(path: string, value: unknown): boolean {
+  if (path === 'access.users') return Object.keys(value as object).length > 0;
+  return /(secret|password)$/.test(path) && value !== null;
 }
 
 /** The README's configuration table. */

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 import { RecorderError } from '../lib/errors.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
+import { parseUsers, withUsersOfFile } from './users-file.ts';
 
 export interface ConfigSources {
   /** Path of a YAML (or JSON) file; undefined for none. */
@@ -21,7 +22,7 @@ export function loadConfig(sources: ConfigSources): Config {
     sources.overrides ?? {},
   );
   const parsed = configSchema.safeParse(merged);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withUsersOfFile(parsed.data);
   throw new RecorderError('CONFIG_INVALID', `\n${parsed.error.issues.map(describeIssue).join('\n')}`);
 }
 
@@ -43,7 +44,20 @@ function readFile(path: string | undefined): Record<string, unknown> {
 function fromEnvironment(environment: Record<string, string | undefined>): Record<string, unknown> {
   const secret = environment.SIPREEL_DRACHTIO_SECRET;
   const password = environment.SIPREEL_FREESWITCH_PASSWORD;
-  return { ...(secret ? { drachtio: { secret } } : {}), ...(password ? { freeswitch: { password } } : {}) };
+  return {
+    ...(secret ? { drachtio: { secret } } : {}),
+    ...(password ? { freeswitch: { password } } : {}),
+    ...usersFrom(environment.SIPREEL_ACCESS_USERS),
+  };
+}
+
+/** NAME:SECRET pairs, separated by blanks. */
+function usersFrom(pairs: string | undefined): Record<string, unknown> {
+  if (!pairs) return {};
+  const { users, mistakes } = parseUsers(pairs.trim().replace(/\s+/g, '\n'));
+  if (mistakes.length > 0)
+    throw new RecorderError('CONFIG_INVALID', `SIPREEL_ACCESS_USERS must hold NAME:SECRET pairs with blanks between`);
+  return { access: { users } };
 }
 
 function merge(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {

@@ -1,6 +1,7 @@
 // Every setting: its type, unit, default and one sentence. `sipreel config --print` and the README's table are made from here.
 import { z } from 'zod';
 import { parseOrekaListener, parsePortRange, parseSipListener } from './addresses.ts';
+import { access, accessMistakes } from './sections/access.ts';
 import { audio } from './sections/audio.ts';
 import { drachtio } from './sections/drachtio.ts';
 import { freeswitch } from './sections/freeswitch.ts';
@@ -18,6 +19,7 @@ export const configSchema = z
     data: z.string().min(1).default('./data').describe('Directory of everything that is stored.'),
     sip: sip.prefault({}),
     tls: tls.prefault({}),
+    access: access.prefault({}),
     oreka: oreka.prefault({}),
     freeswitch: freeswitch.prefault({}),
     rtp: rtp.prefault({}),
@@ -44,6 +46,10 @@ export const configSchema = z
     }
     if (tls.clientCertificates !== 'none' && tls.authoritiesFile === null) {
       refuse(['tls', 'authoritiesFile'], 'is needed to check client certificates');
+    }
+    for (const [path, message] of accessMistakes(config)) refuse(path, message);
+    if (tls.clientNames.length > 0 && tls.clientCertificates !== 'require') {
+      refuse(['tls', 'clientNames'], 'needs tls.clientCertificates: require');
     }
     for (const listener of config.oreka.listen) {
       const address = parseOrekaListener(listener);

@@ -2,6 +2,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { isRecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import type { LogLimiter } from '../lib/log-limiter.ts';
 import { EndedCalls } from '../recording/ended-calls.ts';
 import type { SipRecord } from '../recording/media.ts';
 import type { EndReason } from '../recording/session-state.ts';
@@ -9,7 +10,6 @@ import { Call, type CallEnvironment, type OrekaRecorder } from './call.ts';
 import type { OrekaCounters } from './counters.ts';
 import type { OrekaInvite, OrekaMessage } from './datagram.ts';
 import { type Endpoint, formatEndpoint } from './listener.ts';
-import type { LogLimiter } from './log-limiter.ts';
 
 export interface CallsParts {
   recorder: OrekaRecorder;

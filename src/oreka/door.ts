@@ -2,14 +2,15 @@
 import type { Clock } from '../lib/clock.ts';
 import { closeOnce } from '../lib/close.ts';
 import type { Log } from '../lib/log.ts';
+import { LogLimiter } from '../lib/log-limiter.ts';
+import { PRIVATE_NETWORKS, plainAddress } from '../lib/networks.ts';
 import { okTo } from './answer.ts';
 import type { OrekaRecorder } from './call.ts';
 import { Calls } from './calls.ts';
 import { newCounters, type OrekaCounters } from './counters.ts';
 import { readDatagram } from './datagram.ts';
 import { type Endpoint, formatEndpoint, type Listener, openListener } from './listener.ts';
-import { LogLimiter } from './log-limiter.ts';
-import { AllowedSources, DEFAULT_ALLOWED_SOURCES, plainAddress } from './sources.ts';
+import { AllowedSources } from './sources.ts';
 
 export interface OrekaDoorOptions {
   recorder: OrekaRecorder;
@@ -61,7 +62,7 @@ class Door implements OrekaDoor {
     const { recorder, clock, log, byeGraceMs = DEFAULT_BYE_GRACE_MS, inactivityMs = null } = options;
     const limiter = new LogLimiter(clock);
     this.#limiter = limiter;
-    this.#sources = new AllowedSources(options.allowedSources ?? DEFAULT_ALLOWED_SOURCES, { log, limiter });
+    this.#sources = new AllowedSources(options.allowedSources ?? PRIVATE_NETWORKS, { log, limiter });
     this.#calls = new Calls({ recorder, clock, log, limiter, counters: this.#counted, byeGraceMs, inactivityMs });
   }
 

@@ -12,10 +12,12 @@ import { AdminServer } from './drachtio/admin-server.ts';
 import { App } from './drachtio/app.ts';
 import { type AdminLimits, DEFAULT_ADMIN_LIMITS } from './drachtio/app-connection.ts';
 import { listenError } from './listen-error.ts';
+import type { SipMessage } from './message/message.ts';
+import { arrivingRequest, OPEN_SCREEN, type SipScreen } from './screen.ts';
 import { ServerAddresses } from './server-addresses.ts';
 import { TransactionLayer, type TransactionLimits } from './transaction/layer.ts';
 import type { Timing } from './transaction/timing.ts';
-import type { TransportName } from './transport/flow.ts';
+import type { Flow, TransportName } from './transport/flow.ts';
 import { TransportLayer } from './transport/layer.ts';
 import type { TransportLimits } from './transport/limits.ts';
 import { type TlsSettings, TlsSetupError } from './transport/tls-settings.ts';
@@ -30,12 +32,14 @@ interface ListenAddress {
 }
 
 export type SipListener = ListenAddress & ({ transport: 'udp' | 'tcp' } | { transport: 'tls'; tls: TlsSettings });
-export type { DialogState, TlsSettings };
+export type { DialogState, SipScreen, TlsSettings };
 
 export interface SipServerOptions {
   listeners: readonly SipListener[];
   /** Where apps connect. Keep it on loopback: it is TCP in the clear. */
   admin: { host: string; port: number; secret: string };
+  /** Whom to pass over in silence; nobody by default. */
+  screen?: SipScreen;
   clock?: Clock;
   log?: Log;
   limits?: SipServerLimits;
@@ -79,6 +83,8 @@ export interface SipServerStatistics {
   apps: number;
   /** Messages that could not be read, since the start. */
   malformed: number;
+  /** Requests that the screen did not admit, since the start. */
+  unseen: number;
   retransmissions: number;
   timers: number;
 }
@@ -109,13 +115,27 @@ export function createSipServer(options: SipServerOptions): SipServer {
   const timing: SipTiming = { ...DEFAULT_SIP_TIMING, ...options.timers };
   const userAgent = options.userAgent ?? null;
 
+  const screen = options.screen ?? OPEN_SCREEN;
+  let unseen = 0;
+  const isSeen = (message: SipMessage, flow: Flow): boolean => {
+    if (message.kind === 'response' || isInDialog(table, message)) return true;
+    const admitted = screen.admitsRequest(arrivingRequest(message, flow));
+    if (!admitted) unseen++;
+    return admitted;
+  };
+
   const transports = new TransportLayer({
     listeners: options.listeners,
     limits: options.limits?.transport ?? {},
     log,
     clock,
-    onMessage: (message, flow) => transactions.receive(message, flow),
-    onMalformed: (malformed, flow) => transactions.receiveMalformed(malformed, flow),
+    admitsConnection: (arrival) => screen.admitsConnection(arrival),
+    onMessage: (message, flow) => {
+      if (isSeen(message, flow)) transactions.receive(message, flow);
+    },
+    onMalformed: (malformed, flow) => {
+      if (!malformed.answerable || isSeen(malformed.answerable, flow)) transactions.receiveMalformed(malformed, flow);
+    },
   });
   const addresses = new ServerAddresses(options.listeners, transports);
   const transactions: TransactionLayer = new TransactionLayer({
@@ -193,6 +213,7 @@ export function createSipServer(options: SipServerOptions): SipServer {
       connections: transports.connections,
       apps: admin.connections,
       malformed: transports.counters.malformed,
+      unseen,
       retransmissions: transactions.counters.retransmissions,
       timers: clock.pendingTimers,
     }),
@@ -203,4 +224,9 @@ export function createSipServer(options: SipServerOptions): SipServer {
 function defaultTransport(listeners: readonly SipListener[]): TransportName {
   const preferred: TransportName[] = ['udp', 'tcp', 'tls'];
   return preferred.find((name) => listeners.some(({ transport }) => transport === name)) ?? 'udp';
+}
+
+/** A peer that knows both tags has been let in before. */
+function isInDialog(table: DialogTable, { callId, fromTag, toTag }: SipMessage): boolean {
+  return toTag !== null && table.byTags(callId ?? '', toTag, fromTag ?? '') !== undefined;
 }

@@ -4,6 +4,7 @@ import { closeOnce } from '../lib/close.ts';
 import type { Log } from '../lib/log.ts';
 import type { ActiveRecording } from '../recording/recorder-interface.ts';
 import type { EndReason } from '../recording/session-state.ts';
+import type { AccessGate } from './access/gate.ts';
 import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
 import { Recordings } from './recordings.ts';
 import { RecordingSession, type SessionEnvironment } from './session.ts';
@@ -26,6 +27,8 @@ export interface SiprecDoorOptions {
   log: Log;
   /** The least time between an INVITE and its final answer. Default 10 ms: OpenSIPS loses faster ones. */
   answerDelayMs?: number;
+  /** Who may record here; everybody without one. */
+  access?: Pick<AccessGate, 'judge'>;
   /** Our media address, or how to find it for a client. */
   mediaAddress: string | ((peerHost: string) => Promise<string>);
   /** Records calls that carry no sign of being a recording session and want to receive. Default false. */
@@ -134,8 +137,15 @@ class Door implements SiprecDoor {
 
   #receive(request: IncomingRequest): void {
     const session = request.dialogId === null ? undefined : this.#dialogs.get(request.dialogId);
-    if (session) session.handle(request);
-    else if (request.method === 'INVITE' && !request.hasToTag && !this.#closing) this.#invite(request);
+    if (session) {
+      session.handle(request);
+      return;
+    }
+    const admission = request.hasToTag || request.method === 'ACK' ? null : this.#options.access?.judge(request);
+    const release = admission?.admitted ? admission.release : () => {};
+    // Nothing else is told to strangers, what we are neither.
+    if (admission && !admission.admitted) this.#send(request, admission.refusal);
+    else if (request.method === 'INVITE' && !request.hasToTag && !this.#closing) this.#invite(request, release);
     else if (request.method !== 'ACK') this.#answer(request, this.#responseOutside(request));
   }
 
@@ -149,20 +159,23 @@ class Door implements SiprecDoor {
     return { ...response, headers: { ...response.headers, ...capabilityHeaders() } };
   }
 
-  #invite(request: IncomingRequest): void {
+  /** `release` tells the gate that the call is over. */
+  #invite(request: IncomingRequest, release: () => void): void {
     const key = sessionKey(request);
     // The same request by another path (RFC 3261 §8.2.2.2); the SIP server would let only one of them form a dialog.
     if (this.#sessions.has(key)) {
+      release();
       this.#answer(request, { status: 482, reason: 'Loop Detected', headers: {} });
       return;
     }
-    const session = new RecordingSession(originOf(request), this.#environmentOf(key));
+    const session = new RecordingSession(originOf(request), this.#environmentOf(key, release));
     this.#sessions.set(key, session);
     void session.start(request);
   }
 
-  #environmentOf(key: string): SessionEnvironment {
+  #environmentOf(key: string, release: () => void = () => {}): SessionEnvironment {
     const onEnded = (ended: RecordingSession) => {
+      release();
       this.#sessions.delete(key);
       if (ended.dialogId !== null) this.#dialogs.delete(ended.dialogId);
     };
@@ -170,8 +183,11 @@ class Door implements SiprecDoor {
   }
 
   #answer(request: IncomingRequest, response: OutgoingResponse): void {
-    const headers = { ...response.headers, Server: this.#environment.product };
-    request.respond({ ...response, headers }, (outcome) => {
+    this.#send(request, { ...response, headers: { ...response.headers, Server: this.#environment.product } });
+  }
+
+  #send(request: IncomingRequest, response: OutgoingResponse): void {
+    request.respond(response, (outcome) => {
       if (!outcome.ok)
         this.#options.log.debug({ method: request.method, why: outcome.error }, 'an answer could not be sent');
     });

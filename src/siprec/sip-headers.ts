@@ -81,6 +81,11 @@ export function headerValue(headers: readonly SipHeader[], name: string): string
   return headers.find((header) => canonicalHeaderName(header.name) === name)?.value ?? null;
 }
 
+/** Every value of a header as it stands, one per line: for those whose values hold commas. */
+export function headerAll(headers: readonly SipHeader[], name: string): string[] {
+  return headers.filter((header) => canonicalHeaderName(header.name) === name).map((header) => header.value);
+}
+
 /** All values of a header, comma-separated ones apart. */
 export function headerList(headers: readonly SipHeader[], name: string): string[] {
   return headers

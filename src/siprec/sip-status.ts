@@ -4,7 +4,8 @@ import { ERROR_CATALOGUE, type ErrorCode, isRecorderError } from '../lib/errors.
 export interface SipRefusal {
   status: number;
   reason: string;
-  headers: Record<string, string>;
+  /** A list stands for as many headers of that name. */
+  headers: Record<string, string | string[]>;
 }
 
 const UNAVAILABLE = (retryAfterS: number) => ({ status: 503, reason: 'Service Unavailable', retryAfterS });
@@ -12,6 +13,9 @@ const UNAVAILABLE = (retryAfterS: number) => ({ status: 503, reason: 'Service Un
 /** 503 makes clients try their next recording server; Retry-After says when this one may be worth asking again. */
 const STATUS: Partial<Record<ErrorCode, { status: number; reason: string; retryAfterS?: number }>> = {
   NO_USABLE_AUDIO: { status: 488, reason: 'Not Acceptable Here' },
+  SOURCE_NOT_ALLOWED: { status: 403, reason: 'Forbidden' },
+  CREDENTIALS_NEEDED: { status: 401, reason: 'Unauthorized' },
+  SOURCE_TOO_BUSY: UNAVAILABLE(10),
   NO_PORTS: UNAVAILABLE(10),
   TOO_MANY_RECORDINGS: UNAVAILABLE(10),
   DRAINING: UNAVAILABLE(30),

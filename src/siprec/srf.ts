@@ -63,7 +63,8 @@ export interface IncomingRequest {
 export interface OutgoingResponse {
   status: number;
   reason?: string;
-  headers: Record<string, string>;
+  /** A list stands for as many headers of that name. */
+  headers: Record<string, string | string[]>;
   body?: string;
 }
 
@@ -229,7 +230,7 @@ function sendResponse(
   );
   try {
     const options = {
-      headers: { ...outgoing.headers },
+      headers: oneValueEach(outgoing.headers),
       ...(outgoing.body === undefined ? {} : { body: outgoing.body }),
     };
     response.send(outgoing.status, outgoing.reason ?? '', options, (error, message) => {
@@ -239,6 +240,15 @@ function sendResponse(
   } catch (error) {
     tell({ ok: false, error: textOf(error) });
   }
+}
+
+/** drachtio-srf joins values of one name with a comma, which challenges do not survive; a line break it leaves alone. */
+function oneValueEach(headers: OutgoingResponse['headers']): Record<string, string> {
+  const lines = Object.entries(headers).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : value.join(`\r\n${name}: `),
+  ]);
+  return Object.fromEntries(lines);
 }
 
 function transportOf(protocol: string | undefined): Transport | null {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
+import { LogLimiter } from '../../src/lib/log-limiter.ts';
 import { Calls } from '../../src/oreka/calls.ts';
 import { newCounters, type OrekaCounters } from '../../src/oreka/counters.ts';
-import { LogLimiter } from '../../src/oreka/log-limiter.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { FakeRecorder, type FakeRecording } from './fake-recorder.ts';
 import { bye, CALL_ID, captured, invite, message, type TextOptions } from './texts.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_ALLOWED_SOURCES, parseNetwork } from '../../oreka/sources.ts';
+import { PRIVATE_NETWORKS, parseNetwork } from '../../lib/networks.ts';
 import { parseOrekaListener } from '../addresses.ts';
 import { seconds } from './values.ts';
 
@@ -14,7 +14,7 @@ export const oreka = z.strictObject({
       z.string().refine((text) => parseNetwork(text) !== null, 'must be an IP address or a network like 10.0.0.0/8'),
     )
     .max(1_000)
-    .default([...DEFAULT_ALLOWED_SOURCES])
+    .default([...PRIVATE_NETWORKS])
     .describe('Addresses and networks that mod_oreka may send from; it has no authentication, and opens ports here.'),
   answer: z.boolean().default(false).describe('Answer its messages with 200 OK. FreeSWITCH does not wait for it.'),
   byeGraceSeconds: seconds(3_600)

@@ -13,5 +13,12 @@ export const tls = z.strictObject({
     .enum(['none', 'request', 'require'])
     .default('none')
     .describe('Whether clients must show a certificate from authoritiesFile.'),
+  clientNames: z
+    .array(z.string().min(1).max(255))
+    .max(1_000)
+    .default([])
+    .describe(
+      'With clientCertificates require: names of which a client certificate must have one (common or alternative). Empty: any.',
+    ),
   minimumVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Oldest TLS version that is taken.'),
 });

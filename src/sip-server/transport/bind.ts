@@ -26,7 +26,7 @@ export interface BindOptions {
   log: Log;
   onDatagram(bytes: Buffer, flow: Flow): void;
   /** Whether a connection that a peer has opened may stay; if not, it has been closed. */
-  admits(socket: Socket): boolean;
+  admits(socket: Socket, transport: 'tcp' | 'tls'): boolean;
   /** One that was admitted and can be used, for TLS after the handshake. */
   onSocket(socket: Socket, transport: 'tcp' | 'tls'): void;
   onHandshakeFailed(): void;
@@ -73,14 +73,15 @@ function bindUdp(host: string, port: number, options: BindOptions): Promise<UdpL
 
 function bindTcp(host: string, port: number, { admits, onSocket, onError }: BindOptions): Promise<TcpListener> {
   const onConnection = (socket: Socket) => {
-    if (admits(socket)) onSocket(socket, 'tcp');
+    if (admits(socket, 'tcp')) onSocket(socket, 'tcp');
   };
   return TcpListener.bind({ host, port, onSocket: onConnection, onError });
 }
 
 function bindTls(host: string, port: number, settings: TlsSettings, options: BindOptions): Promise<TlsListener> {
   const onSecureSocket = (socket: TLSSocket) => options.onSocket(socket, 'tls');
-  return TlsListener.bind({ ...options, host, port, settings, onSecureSocket });
+  const admits = (socket: Socket) => options.admits(socket, 'tls');
+  return TlsListener.bind({ ...options, host, port, settings, admits, onSecureSocket });
 }
 
 /** Port 0 twice on one host, for UDP and for TCP, is one `both`. */

@@ -1,5 +1,5 @@
 // The transport layer: listeners, flows to peers, and what a server writes into a Via (RFC 3261 §18, RFC 3581).
-import { isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6, type Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { SipMessage } from '../message/message.ts';
@@ -18,6 +18,8 @@ export interface TransportLayerOptions {
   limits?: Partial<TransportLimits>;
   log: Log;
   clock: Clock;
+  /** Whether a connection that a peer has opened is taken; every one by default. */
+  admitsConnection?(arrival: { transport: TransportName; local: Address; remote: Address }): boolean;
   /** A well-formed message; requests have `received` and `rport` filled in. What it throws is logged. */
   onMessage(message: SipMessage, flow: Flow): void;
   /** What could not be read, except keep-alives. What it throws is logged. */
@@ -159,8 +161,8 @@ export class TransportLayer {
       clock: this.#options.clock,
       log: this.#log,
       onDatagram: (bytes, flow) => this.#onParsed(parseMessage(bytes, this.#limits), flow, false),
-      admits: (socket) => {
-        const isAdmitted = this.#connections.admit(socket);
+      admits: (socket, transport) => {
+        const isAdmitted = this.#isSeen(socket, transport) && this.#connections.admit(socket);
         if (isAdmitted) this.counters.connectionsAccepted++;
         else this.counters.connectionsRefused++;
         return isAdmitted;
@@ -172,6 +174,17 @@ export class TransportLayer {
         this.#log.warn({ err: error }, 'a SIP listener reports an error and goes on');
       },
     });
+  }
+
+  /** False: it has been closed. */
+  #isSeen(socket: Socket, transport: TransportName): boolean {
+    const { localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 } = socket;
+    const local = { host: localAddress, port: localPort };
+    const remote = { host: remoteAddress, port: remotePort };
+    if (this.#options.admitsConnection?.({ transport, local, remote }) ?? true) return true;
+    socket.on('error', () => {});
+    socket.destroy();
+    return false;
   }
 
   #resolve(host: string): Promise<string> {

@@ -50,6 +50,14 @@ export function isCertificateFor({ commonName, altNames }: CertificateNames, hos
   return names.some((name) => canonicalHost(name) === wanted);
 }
 
+/** True if one of `wanted` is the common name or a subject alternative name of any kind, whatever its case. */
+export function hasOneOfNames({ commonName, altNames }: CertificateNames, wanted: readonly string[]): boolean {
+  const names = altNames.map((name) => name.slice(name.indexOf(':') + 1));
+  if (commonName !== null) names.push(commonName);
+  const canonical = new Set(names.map(canonicalHost));
+  return wanted.some((name) => canonical.has(canonicalHost(name)));
+}
+
 /** §7.1: only `sip`, and only without a user. */
 function sipDomain(text: string): string[] {
   const uri = parseSipUri(text);

@@ -8,12 +8,14 @@ import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Address } from './flow.ts';
 import type { TransportLimits } from './limits.ts';
+import { hasOneOfNames, readPeerCertificate } from './peer-certificate.ts';
 import type { TlsCredentials } from './tls-credentials.ts';
 import type { TlsSettings } from './tls-settings.ts';
 
 export interface TlsHandshakesOptions {
   credentials: TlsCredentials;
   clientCertificates: TlsSettings['clientCertificates'];
+  clientNames: TlsSettings['clientNames'];
   limits: TransportLimits;
   clock: Clock;
   log: Log;
@@ -54,7 +56,7 @@ export class TlsHandshakes {
     });
     this.#server.on('secureConnection', (socket) => {
       this.#end(keyOf(socket));
-      options.onSecure(socket);
+      if (this.#isWanted(socket)) options.onSecure(socket);
     });
     this.#server.on('tlsClientError', (error, socket) => this.#onFailed(error, socket));
   }
@@ -100,17 +102,39 @@ export class TlsHandshakes {
     this.#running.delete(key);
   }
 
+  /** False: its certificate is good, but nobody's who is expected, and it has been closed. */
+  #isWanted(socket: TLSSocket): boolean {
+    const { clientNames = [], onFailed } = this.#options;
+    const certificate = clientNames.length > 0 ? readPeerCertificate(socket) : null;
+    if (clientNames.length === 0 || (certificate && hasOneOfNames(certificate, clientNames))) return true;
+    onFailed();
+    const names = [certificate?.commonName, ...(certificate?.altNames ?? [])].filter((name) => name != null);
+    this.#warn(
+      { peer: peerOf(socket), names },
+      'a TLS client has a certificate with none of the names that are let in',
+    );
+    socket.destroy();
+    return false;
+  }
+
+  /** At most one a minute. */
+  #warn(fields: object, message: string): boolean {
+    const { clock, log } = this.#options;
+    if (clock.nowMs() < this.#quietUntilMs) return false;
+    this.#quietUntilMs = clock.nowMs() + WARN_MS;
+    log.warn(fields, message);
+    return true;
+  }
+
   #onFailed(error: NodeJS.ErrnoException, socket: TLSSocket): void {
-    const { clock, log, onFailed } = this.#options;
+    const { log, onFailed } = this.#options;
     onFailed();
     // A certificate that is refused ends the socket first, and with it the knowledge whose it was.
     const peer = socket.remoteAddress === undefined ? this.#closing : peerOf(socket);
     const reason = socket.authorizationError ?? error.code;
     const isDisagreement = Boolean(socket.authorizationError) || DISAGREEMENT.test(error.code ?? '');
-    if (isDisagreement && clock.nowMs() >= this.#quietUntilMs) {
-      this.#quietUntilMs = clock.nowMs() + WARN_MS;
-      log.warn({ peer, reason }, 'a TLS client and this server do not agree');
-    } else log.debug({ peer, reason }, 'a TLS handshake failed');
+    const isTold = isDisagreement && this.#warn({ peer, reason }, 'a TLS client and this server do not agree');
+    if (!isTold) log.debug({ peer, reason }, 'a TLS handshake failed');
   }
 }
 

@@ -54,6 +54,7 @@ export class TlsListener {
     const handshakes = new TlsHandshakes({
       credentials,
       clientCertificates: settings.clientCertificates,
+      clientNames: settings.clientNames,
       limits,
       clock,
       log,

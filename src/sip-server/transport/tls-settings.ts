@@ -15,6 +15,11 @@ export interface TlsSettings {
    * Flow.peerCertificate. `require`: without a certificate from one of the authorities there is no connection.
    */
   clientCertificates?: 'none' | 'request' | 'require';
+  /**
+   * With `require`: only clients whose certificate has one of these names, as common name or as a subject alternative
+   * name of any kind (`sbc.example`, `sip:example.com`, `192.0.2.1`). All whose authority is trusted without it.
+   */
+  clientNames?: readonly string[];
   /** `TLSv1.2` by default. */
   minimumVersion?: 'TLSv1.2' | 'TLSv1.3';
   /**

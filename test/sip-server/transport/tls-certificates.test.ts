@@ -269,6 +269,24 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('client certificates with %s', (m
     expect(layer.counters).toMatchObject({ connectionsAccepted: 4, handshakesFailed: 2 });
   });
 
+  test.each([
+    [['src.example'], 'open'],
+    [['SBC.src.example'], 'open'],
+    [['sip:src.example'], 'open'],
+    [['other.example', 'sbc.src.example'], 'open'],
+    [['other.example'], 'closed'],
+    [['example'], 'closed'],
+    [[], 'open'],
+  ])('of those who may come the names are %j: %s', async (clientNames, expected) => {
+    const { layer, log, port } = await start({ clientCertificates: 'require', clientNames });
+    expect(await tryTls(port, { maxVersion, ...identity('client') })).toBe(expected);
+    expect(layer.counters.handshakesFailed).toBe(expected === 'open' ? 0 : 1);
+    const warnings = log.filter(({ level }) => level === 'warn');
+    expect(warnings.map(({ fields }) => fields.names)).toEqual(
+      expected === 'open' ? [] : [['src.example', 'DNS:sbc.src.example', 'URI:sip:src.example']],
+    );
+  });
+
   test('request: everyone is let in, and the flow says who', async () => {
     const { received, port } = await start({ clientCertificates: 'request' });
     for (const options of [{}, identity('foreign'), identity('client')]) {

@@ -1,5 +1,5 @@
 // Keeps a flood out of the log: at most one line per subject and interval, with the number of those left out.
-import type { Clock } from '../lib/clock.ts';
+import type { Clock } from './clock.ts';
 
 const INTERVAL_MS = 60_000;
 
