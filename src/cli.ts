@@ -60,6 +60,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: freeswitch, usage: FREESWITCH_USAGE };
     },
   },
+  rules: {
+    summary: 'say which rule decides about a call',
+    load: async () => {
+      const { rules, RULES_USAGE } = await import('./commands/rules.ts');
+      return { run: rules, usage: RULES_USAGE };
+    },
+  },
   config: {
     summary: 'print the settings in force',
     load: async () => {

@@ -75,9 +75,16 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string {
-  const path = issue.path.join('.');
+  const path = pathOf(issue.path);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => `  ${path ? `${path}.` : ''}${key}: unknown setting`).join('\n');
   }
   return `  ${path || 'configuration'}: ${issue.message}`;
+}
+
+/** Rules are counted from 1, as in the log and in recording.json. */
+function pathOf([section, list, index, ...rest]: readonly PropertyKey[]): string {
+  if (section === 'rules' && list === 'list' && typeof index === 'number')
+    return [`rules.list, rule ${index + 1}`, ...rest].join('.');
+  return [section, list, index, ...rest].filter((step) => step !== undefined).join('.');
 }

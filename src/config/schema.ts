@@ -9,6 +9,7 @@ import { limits } from './sections/limits.ts';
 import { log } from './sections/log.ts';
 import { oreka } from './sections/oreka.ts';
 import { rtp } from './sections/rtp.ts';
+import { rules } from './sections/rules.ts';
 import { shutdown } from './sections/shutdown.ts';
 import { sip } from './sections/sip.ts';
 import { storage } from './sections/storage.ts';
@@ -27,6 +28,7 @@ export const configSchema = z
     limits: limits.prefault({}),
     audio: audio.prefault({}),
     storage: storage.prefault({}),
+    rules: rules.prefault({}),
     log: log.prefault({}),
     shutdown: shutdown.prefault({}),
   })

@@ -10,6 +10,7 @@ export const ERROR_CATALOGUE = {
   CAPTURE_BEHIND: 'Media or the disk is behind: the running recordings need all that this machine has.',
   OVERLOADED: 'The recorder answers too slowly: too much signalling for this machine.',
   DATABASE_FAILED: 'The database cannot be opened: check its address, the server and the rights of its user.',
+  DECLINED_BY_RULE: 'A rule says that this call is not recorded.',
   DRAINING: 'The recorder is shutting down and takes no new recordings.',
   CAPTURE_FAILED: 'The capture worker failed: see the log for its error.',
   SOURCE_NOT_ALLOWED: 'This address may not record here: add it to access.sources of the recorder.',

@@ -94,7 +94,7 @@ export function attributeMixed(call: CallDescription, stream: AttributableStream
 }
 
 /** The caller comes first in the result, so that per-party channels begin with the two that everybody expects. */
-function decideRoles(participants: CallParticipant[]): Omit<AttributedParticipant, 'channel'>[] {
+export function decideRoles(participants: CallParticipant[]): Omit<AttributedParticipant, 'channel'>[] {
   const statedCaller = participants.find((party) => party.role === 'caller');
   const statedCallee = participants.find((party) => party.role === 'callee' && party !== statedCaller);
   const unstated = participants.filter((party) => party !== statedCaller && party !== statedCallee);

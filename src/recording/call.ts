@@ -21,6 +21,10 @@ export interface CallDescription {
   statedStartMs: number | null;
   /** Header fields beyond the protocol's own, names as received. */
   extraHeaders: { name: string; value: string }[];
+  /** True while the parties are guesses from header fields, or none are known: metadata may still tell. */
+  provisional?: boolean;
+  /** What a recording-aware party wishes (`a=recordpref`, RFC 7866 §7.3.2). */
+  preference?: 'on' | 'off' | 'pause' | 'nopreference';
 }
 
 export interface CallIdentifiers {
