@@ -24,6 +24,7 @@ import type { RecordingDocument } from './recording/document.ts';
 import { Finisher } from './recording/finisher.ts';
 import { LiveRecorder } from './recording/recorder.ts';
 import { recoverSessions } from './recording/recover.ts';
+import { RecordingRules } from './recording/rules.ts';
 import { createRenderer } from './render/renderer.ts';
 import { createSipServer, type SipListener, type SipServerOptions } from './sip-server/index.ts';
 import { AccessGate } from './siprec/access/gate.ts';
@@ -82,12 +83,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const renderer = createRenderer({ log, concurrency: config.audio.renderers });
     closers.push(() => renderer.close());
+    const rules = new RecordingRules(config.rules.list, config.rules.ours);
     const finisher = new Finisher({
       render: renderer,
       archive,
       clock,
       log,
       audio: { layout: config.audio.layout, sampleRateHz: config.audio.sampleRateHz },
+      rules,
       concurrency: config.audio.renderers,
       onFiled: options.onFiled ?? (() => {}),
     });
@@ -113,6 +116,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       capture,
       archive,
       finisher,
+      rules,
       clock,
       log,
       limits: {

@@ -48,7 +48,7 @@ export async function moveToPlace(
 ): Promise<string> {
   const day = join(options.root, recordingDay(document));
   await mkdir(day, { recursive: true, mode: 0o750 });
-  const name = recordingName(options.nameTemplate, document);
+  const name = recordingName(document.rule?.name ?? options.nameTemplate, document);
   for (let attempt = 1; attempt <= MAX_SAME_NAMES; attempt++) {
     const target = join(day, attempt === 1 ? name : `${name}_${attempt}`);
     if (await exists(target)) continue;

@@ -66,12 +66,23 @@ export function buildDocument(
       ...('failure' in outcome ? [{ code: 'render-failed', message: outcome.failure }] : []),
     ],
     files: audio ? [{ name: 'audio.wav', role: 'audio', octets: audio.octets, sha256: audio.sha256 }] : [],
+    ...decidedByRule(state),
     headers: state.call.extraHeaders,
     metadata: state.metadata.map(({ receivedMs, contentType, text }) => ({
       received: iso(receivedMs),
       contentType,
       text,
     })),
+  };
+}
+
+function decidedByRule({ rule }: SessionState): Pick<RecordingDocument, 'rule' | 'retention' | 'tags'> {
+  if (!rule || rule.provisional) return {};
+  const { number, because, name, keepDays, tags } = rule;
+  return {
+    rule: { number, because, name },
+    ...(keepDays === null ? {} : { retention: { keepDays } }),
+    ...(tags.length === 0 ? {} : { tags }),
   };
 }
 

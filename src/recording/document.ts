@@ -60,6 +60,8 @@ const timelineEvent = z.object({
     'ended',
     'hold',
     'resume',
+    'paused',
+    'resumed',
     'stream-added',
     'stream-removed',
     'joined',
@@ -78,6 +80,8 @@ const timelineEvent = z.object({
   participantId: z.string().optional(),
   channel: z.number().int().optional(),
   digit: z.string().optional(),
+  by: z.string().optional().describe('Who paused or resumed: api:NAME, cli, rule:NUMBER'),
+  reason: z.string().nullable().optional(),
   cause: z.string().optional(),
   detail: z.string().optional(),
 });
@@ -126,6 +130,19 @@ export const recordingDocument = z.object({
   timeline: z.array(timelineEvent),
   warnings: z.array(z.object({ code: z.string(), message: z.string() })),
   files: z.array(file),
+  rule: z
+    .object({
+      number: z.number().int().positive().describe('Its place in rules.list at that time, from 1'),
+      because: z.string().nullable(),
+      name: z.string().nullable().describe("Template of the directory's name"),
+    })
+    .optional()
+    .describe('The rule by which the call was recorded; absent if none decided'),
+  retention: z
+    .object({ keepDays: z.number().int().positive() })
+    .optional()
+    .describe('How long that rule wants the recording kept; absent: as configured for all'),
+  tags: z.array(z.string()).optional().describe('Given by that rule'),
   headers: z.array(z.object({ name: z.string(), value: z.string() })),
   metadata: z.array(z.object({ received: time, contentType: z.string(), text: z.string() })),
 });

@@ -7,6 +7,7 @@ import { buildDocument, type RenderOutcome } from './build-document.ts';
 import type { RecordingDocument } from './document.ts';
 import type { ArchiveEngine, RenderEngine } from './engines.ts';
 import { type AudioOptions, renderJob } from './render-job.ts';
+import type { AppliedRule, RecordingRules } from './rules.ts';
 import type { SessionState } from './session-state.ts';
 
 export interface FinisherParts {
@@ -15,6 +16,8 @@ export interface FinisherParts {
   clock: Clock;
   log: Log;
   audio: AudioOptions;
+  /** For the last word about calls whose parties never became known. Absent: they are recorded. */
+  rules?: RecordingRules;
   /** How many recordings are finished at once. */
   concurrency: number;
   onFiled: (filed: { directory: string; document: RecordingDocument }) => void;
@@ -38,6 +41,7 @@ export class Finisher {
   readonly #aborting = new AbortController();
   #busy = 0;
   #waiting = 0;
+  #discardedByRule = 0;
   #whenIdle: (() => void)[] = [];
 
   constructor(parts: FinisherParts) {
@@ -93,6 +97,13 @@ export class Finisher {
         log.info({ recordingId: state.recordingId, reason: state.endReason }, 'session without media discarded');
         return;
       }
+      state.rule = this.#lastWord(state);
+      if (state.rule?.do === 'discard') {
+        await archive.discardSession(state.recordingId);
+        const { number: rule, because } = state.rule;
+        log.info({ rule, because, discarded: ++this.#discardedByRule }, 'a call was discarded by a rule');
+        return;
+      }
       const { job: order, attribution } = renderJob(state, audio);
       const outcome = await this.#render(order, job);
       const document = buildDocument(state, attribution, outcome, audio.layout);
@@ -106,6 +117,12 @@ export class Finisher {
       if (this.#aborting.signal.aborted) return;
       this.#retryLater(job, error);
     }
+  }
+
+  /** Nothing more will be known of the call. */
+  #lastWord(state: SessionState): AppliedRule | null {
+    const rule = state.rule ?? null;
+    return rule?.provisional ? (this.#parts.rules?.apply(state, 'final') ?? null) : rule;
   }
 
   /** A listener that throws must not have a filed recording tried again. */

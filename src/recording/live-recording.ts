@@ -9,10 +9,15 @@ import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { Timers } from '../lib/timers.ts';
 import type { Warning } from './call.ts';
+import type { ControlOrder, LiveRecordingView } from './control.ts';
+import { describeLive } from './describe-live.ts';
 import type { CaptureSession } from './engines.ts';
-import type { MediaFormat, OfferedStream, SipRecord, StreamAddress } from './media.ts';
+import type { MediaFormat, OfferedStream, SipRecord, StreamAddress, StreamStatistics } from './media.ts';
+import { MediaGate, takesMedia } from './media-gate.ts';
 import type { ActiveRecording, UpdateRecording } from './recorder-interface.ts';
+import type { AppliedRule, CallFacts } from './rules.ts';
 import type { BringingSession, EndReason, SessionState, SessionStream } from './session-state.ts';
+import { carriesDigits } from './sip-digits.ts';
 
 /** When a recording ends by itself. */
 export interface RecordingLimits {
@@ -32,12 +37,17 @@ export interface LiveRecordingParts {
   limits: RecordingLimits;
   /** The journal is sealed and `state` says so on disk. */
   onSealed: (state: SessionState) => void;
+  /** What the rules say of the call now. */
+  applyRules: (facts: CallFacts) => AppliedRule | null;
+  /** `unwanted` has changed. */
+  onUnwantedChanged: () => void;
   /** The recorder, not the door, ended the recording. */
   onEndedByLimit: (reason: EndReason) => void;
 }
 
 /** Changes of the door's state come several at a time: they are saved together. */
 const SAVE_DELAY_MS = 200;
+const FIGURES_AGE_MS = 1_000;
 const MAX_EVENTS = 10_000;
 const MAX_WARNINGS = 200;
 const MAX_METADATA_VERSIONS = 500;
@@ -46,6 +56,9 @@ export class LiveRecording implements ActiveRecording {
   readonly id: string;
   readonly #parts: LiveRecordingParts;
   readonly #state: SessionState;
+  readonly #gate: MediaGate;
+  #figures: Record<string, StreamStatistics> = {};
+  #figuresMs = Number.NEGATIVE_INFINITY;
   readonly #timers: Timers<'inactivity' | 'max-duration' | 'save'>;
   #lastSignallingMs: number;
   #changes: Promise<void> = Promise.resolve();
@@ -55,6 +68,11 @@ export class LiveRecording implements ActiveRecording {
     this.#parts = parts;
     this.#state = parts.state;
     this.id = parts.state.recordingId;
+    this.#gate = new MediaGate({
+      ...parts,
+      event: (event) => this.#event(event),
+      onChanged: () => this.#unwantedChanged(),
+    });
     this.#lastSignallingMs = parts.clock.nowMs();
     this.#timers = new Timers(parts.clock);
     this.#timers.set('max-duration', parts.limits.maxDurationMs, () => this.#endByLimit('max-duration'));
@@ -73,6 +91,40 @@ export class LiveRecording implements ActiveRecording {
     return new Map(this.#presentStreams().map((stream) => [stream.key, stream.address]));
   }
 
+  unwanted(): Set<string> {
+    return new Set(
+      this.#presentStreams()
+        .filter(({ paused }) => paused)
+        .map(({ key }) => key),
+    );
+  }
+
+  /** Rejects with NOT_FOUND or RECORDING_ENDED. */
+  async pause(order: ControlOrder): Promise<void> {
+    this.#mustRun();
+    await this.#gate.pause(order);
+    await this.#save();
+  }
+
+  /** Rejects with NOT_FOUND or RECORDING_ENDED. */
+  async resume(order: ControlOrder): Promise<void> {
+    this.#mustRun();
+    this.#gate.resume(order);
+    await this.#save();
+  }
+
+  /** With figures about a second old. */
+  view(): LiveRecordingView {
+    const { clock, capture } = this.#parts;
+    if (clock.nowMs() >= this.#figuresMs + FIGURES_AGE_MS) {
+      this.#figuresMs = clock.nowMs();
+      void capture.statistics().then((figures) => {
+        this.#figures = figures;
+      });
+    }
+    return describeLive(this.#state, this.#figures);
+  }
+
   update(change: UpdateRecording): Promise<void> {
     if (this.#stopping) return Promise.reject(new RecorderError('RECORDING_ENDED'));
     const applied = this.#changes.then(() => this.#apply(change));
@@ -82,7 +134,11 @@ export class LiveRecording implements ActiveRecording {
 
   journalSip(record: SipRecord): void {
     this.#lastSignallingMs = this.#parts.clock.nowMs();
-    if (!this.#stopping) this.#parts.capture.writeSip(record);
+    const { rule, streams } = this.#state;
+    if (this.#stopping || rule?.do === 'discard') return;
+    // What is dialled while we pause must not be kept by another way (INFO with application/dtmf-relay).
+    if (streams.some(({ paused }) => paused) && carriesDigits(record.message)) return;
+    this.#parts.capture.writeSip(record);
   }
 
   setSessions(sessions: BringingSession[], door: unknown): void {
@@ -91,8 +147,9 @@ export class LiveRecording implements ActiveRecording {
     if (!this.#stopping && !this.#timers.has('save')) this.#timers.set('save', SAVE_DELAY_MS, () => void this.#save());
   }
 
-  stop(reason: EndReason): Promise<void> {
-    this.#stopping ??= this.#seal(reason);
+  /** `detail`: who wanted it, for the timeline. */
+  stop(reason: EndReason, detail?: string): Promise<void> {
+    this.#stopping ??= this.#seal(reason, detail);
     return this.#stopping;
   }
 
@@ -142,6 +199,7 @@ export class LiveRecording implements ActiveRecording {
     // A party that left has still spoken: it stays in the description, behind those who are there.
     const left = this.#state.call.participants.filter((party) => !after.has(party.participantId));
     this.#state.call = { ...call, participants: [...call.participants, ...left] };
+    this.#gate.setRule(this.#parts.applyRules(this.#state));
   }
 
   async #replaceStreams(offered: OfferedStream[]): Promise<void> {
@@ -173,7 +231,7 @@ export class LiveRecording implements ActiveRecording {
       const type = offered.sending ? 'resume' : 'hold';
       this.#event({ type, atMs: this.#parts.clock.nowMs(), streamId: stream.streamId });
     }
-    this.#parts.capture.updateStream(stream.streamId, { formats: stream.formats, receiving: stream.receiving });
+    this.#parts.capture.updateStream(stream.streamId, { formats: stream.formats, receiving: takesMedia(stream) });
   }
 
   #announce({ streamId, receiving }: SessionStream): void {
@@ -185,17 +243,20 @@ export class LiveRecording implements ActiveRecording {
   async #addStream(offered: OfferedStream): Promise<SessionStream> {
     const streamId = `s${this.#state.streams.length}`;
     const { label, key, formats, sending: receiving } = offered;
-    const stream = { streamId, key, label, formats, receiving, present: false, address: { rtpPort: 0, rtcpPort: 0 } };
+    const address = { rtpPort: 0, rtcpPort: 0 };
+    const stream: SessionStream = { streamId, key, label, formats, receiving, present: false, address };
     this.#state.streams.push(stream);
+    this.#gate.prepare(stream);
     try {
       const { announced } = offered;
-      const spec = { streamId, label, formats, receiving, ...(announced ? { announced } : {}) };
+      const spec = { streamId, label, formats, receiving: takesMedia(stream), ...(announced ? { announced } : {}) };
       stream.address = await this.#parts.capture.addStream(spec);
     } catch (error) {
       this.#state.streams = this.#state.streams.filter((other) => other !== stream);
       throw error;
     }
     stream.present = true;
+    this.#gate.admit(stream);
     return stream;
   }
 
@@ -210,7 +271,7 @@ export class LiveRecording implements ActiveRecording {
   #inactivityLimitMs(): number {
     const { inactivityMs, holdInactivityMs } = this.#parts.limits;
     const streams = this.#presentStreams();
-    const held = streams.length > 0 && streams.every((stream) => !stream.receiving);
+    const held = streams.length > 0 && streams.every((stream) => !takesMedia(stream));
     return held ? holdInactivityMs : inactivityMs;
   }
 
@@ -229,7 +290,17 @@ export class LiveRecording implements ActiveRecording {
     this.#parts.onEndedByLimit(reason);
   }
 
-  async #seal(reason: EndReason): Promise<void> {
+  #mustRun(): void {
+    if (this.#stopping) throw new RecorderError('RECORDING_ENDED');
+  }
+
+  #unwantedChanged(): void {
+    if (this.#stopping) return;
+    this.#watchInactivity(this.#inactivityLimitMs());
+    this.#parts.onUnwantedChanged();
+  }
+
+  async #seal(reason: EndReason, detail?: string): Promise<void> {
     const state = this.#state;
     state.endMs = this.#parts.clock.nowMs();
     this.#timers.clearAll();
@@ -237,7 +308,7 @@ export class LiveRecording implements ActiveRecording {
     state.statistics = await this.#parts.capture.seal();
     state.phase = 'sealed';
     state.endReason = reason;
-    this.#event({ type: 'ended', atMs: state.endMs });
+    this.#event({ type: 'ended', atMs: state.endMs, ...(detail === undefined ? {} : { detail }) });
     await this.#save();
     this.#parts.onSealed(state);
   }

@@ -16,6 +16,8 @@ export interface StartRecording {
   inactivityMs?: number;
   /** Asked of the door when the recorder itself ends the recording, so that it can end the dialog. */
   onEnded: (reason: EndReason) => void;
+  /** Called when `ActiveRecording.unwanted` has changed: the client is to be asked. Absent where nothing can be asked. */
+  onUnwantedChanged?: () => void;
 }
 
 /** All parts are optional: what is absent stays as it was. */
@@ -40,6 +42,8 @@ export interface ActiveRecording {
   readonly id: string;
   /** Where each stream's media goes, by the stream's `key`. Stable for the stream's life. */
   addresses(): Map<string, StreamAddress>;
+  /** Keys of the streams whose media is dropped by our own order, so that they are answered `inactive`. */
+  unwanted(): ReadonlySet<string>;
   /** Applied in order of the calls. Rejects with NO_PORTS (the rest of the change is applied) or RECORDING_ENDED. */
   update(change: UpdateRecording): Promise<void>;
   /** Any signalling counts as a sign of life for the inactivity limit. */

@@ -4,11 +4,13 @@ import type { Clock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { Admission, type AdmissionLimits, type PortOrigin, type Readiness, type RefusalCode } from './admission.ts';
+import type { ControlOrder, LiveRecordingView, RecordingControl } from './control.ts';
 import type { ArchiveEngine, CaptureEngine, CaptureEvents, CaptureSession } from './engines.ts';
 import type { Finisher } from './finisher.ts';
 import { LiveRecording, type RecordingLimits } from './live-recording.ts';
 import type { AnnouncedAddress, AnnouncedPort } from './media.ts';
 import type { ActiveRecording, Recorder, StartRecording } from './recorder-interface.ts';
+import { type AppliedRule, RecordingRules } from './rules.ts';
 import { type EndReason, SESSION_STATE_VERSION, type SessionState } from './session-state.ts';
 
 export interface RecorderParts {
@@ -18,6 +20,8 @@ export interface RecorderParts {
   clock: Clock;
   log: Log;
   limits: RecordingLimits & AdmissionLimits;
+  /** Absent: every call is recorded. */
+  rules?: RecordingRules;
 }
 
 interface Running {
@@ -25,15 +29,17 @@ interface Running {
   onEnded: (reason: EndReason) => void;
 }
 
-export class LiveRecorder implements Recorder {
+export class LiveRecorder implements Recorder, RecordingControl {
   readonly #parts: RecorderParts;
   readonly #running = new Map<string, Running>();
   readonly #admission: Admission;
+  readonly #rules: RecordingRules;
   #starting = 0;
   #whenIdle: (() => void)[] = [];
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
+    this.#rules = parts.rules ?? new RecordingRules([]);
     this.#admission = new Admission({
       limits: parts.limits,
       activeRecordings: () => this.activeRecordings,
@@ -75,13 +81,33 @@ export class LiveRecorder implements Recorder {
   async start(request: StartRecording): Promise<ActiveRecording> {
     const refusal = this.refusal(request.streams.some((stream) => stream.announced) ? 'announced' : 'ours');
     if (refusal) throw new RecorderError(refusal);
+    const rule = this.#rules.admit(request);
     this.#starting++;
     try {
-      return await this.#start(request);
+      return await this.#start(request, rule);
     } finally {
       this.#starting--;
       this.#tellIfIdle();
     }
+  }
+
+  pause(recordingId: string, order: ControlOrder): Promise<void> {
+    return this.#recording(recordingId, (recording) => recording.pause(order));
+  }
+
+  resume(recordingId: string, order: ControlOrder): Promise<void> {
+    return this.#recording(recordingId, (recording) => recording.resume(order));
+  }
+
+  async stop(recordingId: string, { by, reason }: Omit<ControlOrder, 'target'>): Promise<void> {
+    const { recording, onEnded } = this.#known(recordingId);
+    const detail = reason === null ? `stopped by ${by}` : `stopped by ${by}: ${reason}`;
+    await recording.stop('stopped', detail);
+    onEnded('stopped');
+  }
+
+  live(): LiveRecordingView[] {
+    return [...this.#running.values()].map(({ recording }) => recording.view()).reverse();
   }
 
   /** From now on every new recording is refused with DRAINING. Resolves when the last running one is sealed. */
@@ -102,14 +128,14 @@ export class LiveRecorder implements Recorder {
     );
   }
 
-  async #start(request: StartRecording): Promise<ActiveRecording> {
+  async #start(request: StartRecording, rule: AppliedRule | null): Promise<ActiveRecording> {
     const { archive, capture, clock } = this.#parts;
     const { inactivityMs } = request;
     const limits = inactivityMs === undefined ? {} : { inactivityMs, holdInactivityMs: inactivityMs };
     const recordingId = randomUUID();
     const log = this.#parts.log.child({ recordingId, callId: request.call.identifiers.sipCallId });
     const paths = await archive.createSession(recordingId);
-    const state = initialState(recordingId, request, paths, clock);
+    const state = initialState(recordingId, request, paths, clock, rule);
 
     let recording: LiveRecording | undefined;
     let session: CaptureSession | undefined;
@@ -132,6 +158,8 @@ export class LiveRecorder implements Recorder {
         log,
         limits: { ...this.#parts.limits, ...limits },
         onSealed: (sealed) => this.#sealed(sealed),
+        applyRules: ({ source, peer, call }) => this.#rules.apply({ source, peer, call }),
+        onUnwantedChanged: () => request.onUnwantedChanged?.(),
         onEndedByLimit: request.onEnded,
       });
       await recording.addStreams(request.streams);
@@ -144,7 +172,7 @@ export class LiveRecorder implements Recorder {
       throw error;
     }
     this.#running.set(recordingId, { recording, onEnded: request.onEnded });
-    log.info({ peer: request.peer, streams: state.streams.length }, 'recording started');
+    log.info({ peer: request.peer, streams: state.streams.length, ...told(rule) }, 'recording started');
     return recording;
   }
 
@@ -153,6 +181,16 @@ export class LiveRecorder implements Recorder {
     await this.#parts.archive
       .discardSession(recordingId)
       .catch((err) => log.warn({ err }, 'a refused session stays in the spool'));
+  }
+
+  #known(recordingId: string): Running {
+    const running = this.#running.get(recordingId);
+    if (!running) throw new RecorderError('NOT_FOUND', 'It is not running.');
+    return running;
+  }
+
+  async #recording(recordingId: string, order: (recording: LiveRecording) => Promise<void>): Promise<void> {
+    await order(this.#known(recordingId).recording);
   }
 
   #sealed(state: SessionState): void {
@@ -172,6 +210,7 @@ function initialState(
   request: StartRecording,
   paths: { directory: string; journalPath: string; audioPath: string },
   clock: Clock,
+  rule: AppliedRule | null,
 ): SessionState {
   return {
     version: SESSION_STATE_VERSION,
@@ -189,7 +228,13 @@ function initialState(
     metadata: request.metadata ? [request.metadata] : [],
     warnings: [...request.warnings],
     peer: request.peer,
+    pauses: [],
+    rule,
     statistics: null,
     door: null,
   };
+}
+
+function told(rule: AppliedRule | null): { rule?: string } {
+  return rule === null ? {} : { rule: `${rule.number}: ${rule.provisional ? 'to be seen' : rule.do}` };
 }

@@ -31,13 +31,13 @@ export function renderJob(state: SessionState, options: AudioOptions): { job: Re
 }
 
 /** mod_oreka does not say when it mixes; that there never was a second stream is all that tells. */
-function attributeStreams(state: SessionState, layout: ChannelLayout): Attribution {
+export function attributeStreams(state: SessionState, layout: ChannelLayout): Attribution {
   const [first, ...others] = state.streams;
   if (state.source === 'oreka' && first && others.length === 0) return attributeMixed(state.call, first);
   return attribute(state.call, state.streams, layout);
 }
 
-/** Holds of a stream, and interruptions of the capture core, which concern every stream. */
+/** Holds and pauses of a stream, and interruptions of the capture core, which concern every stream. */
 function pauses(state: SessionState): RenderJob['pauses'] {
   const intervals: RenderJob['pauses'] = [];
   const open = new Map<string, RenderJob['pauses'][number]>();
@@ -55,6 +55,8 @@ function pauses(state: SessionState): RenderJob['pauses'] {
   for (const event of state.events) {
     if (event.type === 'hold') begin(`hold ${event.streamId}`, event.streamId, event.atMs);
     if (event.type === 'resume') end(`hold ${event.streamId}`, event.atMs);
+    if (event.type === 'paused') begin(`paused ${event.streamId}`, event.streamId, event.atMs);
+    if (event.type === 'resumed') end(`paused ${event.streamId}`, event.atMs);
     for (const { streamId } of state.streams) {
       if (event.type === 'interrupted') begin(`lost ${streamId}`, streamId, event.atMs);
       if (event.type === 'recovered') end(`lost ${streamId}`, event.atMs);

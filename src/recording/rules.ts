@@ -74,6 +74,14 @@ export interface RuleTrial {
   condition: keyof RuleConditions | null;
 }
 
+/** What a rule means for a call that runs. Plain data, kept in session.json. */
+export interface AppliedRule extends Pick<RecordingRule, 'keepDays' | 'name' | 'tags' | 'because'> {
+  number: number;
+  do: 'record' | 'discard';
+  /** It may still come to fit; the rest counts only when it does. */
+  provisional: boolean;
+}
+
 /** The call is not to be recorded, with the status that the rule's author chose for SIP. */
 export class DeclinedByRule extends RecorderError {
   readonly status: number;
@@ -108,6 +116,23 @@ export class RecordingRules {
       return { do: rule.do, rule: index + 1, provisional: false };
     }
     return BY_DEFAULT;
+  }
+
+  /** For a new call. Null: no rule decides. Throws DeclinedByRule. */
+  admit(facts: CallFacts): AppliedRule | null {
+    const { do: outcome, rule } = this.judge(facts);
+    const deciding = rule === null ? undefined : this.list[rule - 1];
+    if (outcome === 'decline' && rule !== null && deciding) throw new DeclinedByRule(rule, deciding);
+    return this.apply(facts);
+  }
+
+  /** For a call that runs, or has ended (`final`): what was to be declined is discarded. Null: no rule decides. */
+  apply(facts: CallFacts, when: 'now' | 'final' = 'now'): AppliedRule | null {
+    const { do: outcome, rule: number, provisional } = this.judge(facts, when);
+    const rule = number === null ? undefined : this.list[number - 1];
+    if (number === null || !rule) return null;
+    const { keepDays, name, tags, because } = rule;
+    return { number, do: outcome === 'record' ? 'record' : 'discard', provisional, keepDays, name, tags, because };
   }
 
   /** Every rule, as far as the one that decides. */

@@ -1,6 +1,8 @@
 // session.json: what another process needs to go on with a recording, or to finish it. Replaced atomically beside the journal.
 import type { CallDescription, RawMetadata, Warning } from './call.ts';
 import type { MediaFormat, StreamAddress, StreamStatistics } from './media.ts';
+import type { PauseMark } from './pauses.ts';
+import type { AppliedRule } from './rules.ts';
 
 export const SESSION_STATE_VERSION = 1;
 
@@ -46,7 +48,10 @@ export interface SessionStream {
   label: string | null;
   /** Every format that the stream was ever offered with. */
   formats: MediaFormat[];
+  /** The client sends: no hold of its own. */
   receiving: boolean;
+  /** Our own pause, or a rule's discard; its media is dropped whatever the client does. */
+  paused?: PauseMark | null;
   address: StreamAddress;
   /** False once the client has removed the stream. */
   present: boolean;
@@ -58,6 +63,7 @@ export interface SessionStream {
 export type SessionEvent =
   | { type: 'started' | 'ended' | 'restart'; atMs: number; detail?: string }
   | { type: 'hold' | 'resume'; atMs: number; streamId: string }
+  | { type: 'paused' | 'resumed'; atMs: number; streamId: string; by: string; reason: string | null }
   | { type: 'stream-added' | 'stream-removed'; atMs: number; streamId: string }
   | { type: 'joined' | 'left'; atMs: number; participantId: string }
   | { type: 'interrupted' | 'recovered'; atMs: number; detail?: string };
@@ -85,6 +91,10 @@ export interface SessionState {
   peer: string | null;
   /** The recording sessions that brought it, in order. Absent where the door knows no sessions. */
   sessions?: BringingSession[];
+  /** Pauses by our own order that are in force. */
+  pauses?: PauseMark[];
+  /** The rule that decided about the call; null if none did. */
+  rule?: AppliedRule | null;
   statistics: Record<string, StreamStatistics> | null;
   /** Whatever the door needs to restore its side; opaque to everyone else. */
   door: unknown;

@@ -1,5 +1,6 @@
 // Errors as SIP status codes: the only place that chooses them (RFC 3261 §21).
 import { ERROR_CATALOGUE, type ErrorCode, isRecorderError } from '../lib/errors.ts';
+import { DeclinedByRule } from '../recording/rules.ts';
 
 export interface SipRefusal {
   status: number;
@@ -27,6 +28,19 @@ const STATUS: Partial<Record<ErrorCode, { status: number; reason: string; retryA
   RECORDING_ENDED: { status: 481, reason: 'Call/Transaction Does Not Exist' },
 };
 
+/** RFC 3261 §21, for the statuses that rules are likely to decline with. */
+const DECLINES: Record<number, string> = {
+  403: 'Forbidden',
+  404: 'Not Found',
+  480: 'Temporarily Unavailable',
+  486: 'Busy Here',
+  488: 'Not Acceptable Here',
+  503: 'Service Unavailable',
+  600: 'Busy Everywhere',
+  603: 'Decline',
+  606: 'Not Acceptable',
+};
+
 export function refusalForCode(code: ErrorCode): SipRefusal {
   const known = STATUS[code];
   if (!known) return { status: 500, reason: 'Server Internal Error', headers: {} };
@@ -37,6 +51,10 @@ export function refusalForCode(code: ErrorCode): SipRefusal {
 
 /** For whatever a failed start threw. */
 export function refusalForError(error: unknown): SipRefusal {
+  if (error instanceof DeclinedByRule) {
+    const { status, message } = error;
+    return { status, reason: DECLINES[status] ?? 'Declined', headers: { Warning: warningHeader(message) } };
+  }
   if (isRecorderError(error)) return refusalForCode(error.code);
   return { status: 500, reason: 'Server Internal Error', headers: {} };
 }

@@ -55,6 +55,10 @@ export class FakeRecording implements ActiveRecording {
     );
   }
 
+  unwanted(): Set<string> {
+    return new Set();
+  }
+
   async update(change: UpdateRecording): Promise<void> {
     if (this.stops.length > 0 || this.over) throw new RecorderError('RECORDING_ENDED');
     this.updates.push(change);

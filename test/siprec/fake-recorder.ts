@@ -18,6 +18,8 @@ export class FakeRecording implements ActiveRecording {
   readonly stops: EndReason[] = [];
   sessions: BringingSession[] = [];
   door: unknown = null;
+  /** As after a pause; `request.onUnwantedChanged` tells the door. */
+  unwantedKeys = new Set<string>();
   /** The next update fails with this code; NO_PORTS still applies what it can. */
   failUpdate: ErrorCode | null = null;
   /** Awaited by every update. */
@@ -32,6 +34,10 @@ export class FakeRecording implements ActiveRecording {
 
   addresses(): Map<string, StreamAddress> {
     return new Map(this.#addresses);
+  }
+
+  unwanted(): Set<string> {
+    return this.unwantedKeys;
   }
 
   async update(change: UpdateRecording): Promise<void> {
