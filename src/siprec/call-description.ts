@@ -46,6 +46,7 @@ export function describeCall(source: CallSource): CallDescription {
       .filter((header) => !isProtocolHeader(header.name))
       .slice(0, MAX_EXTRA_HEADERS)
       .map(({ name, value }) => ({ name, value })),
+    ...(participants.length === 0 ? { provisional: true } : {}),
   };
 }
 

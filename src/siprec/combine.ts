@@ -42,6 +42,7 @@ export function combineCalls(
     ),
     statedStartMs: starts.length > 0 ? Math.min(...starts) : null,
     extraHeaders: uniqueHeaders(calls.flatMap(({ extraHeaders }) => extraHeaders)),
+    ...(calls.every(({ provisional }) => provisional) ? { provisional: true } : {}),
   };
 }
 

@@ -1,4 +1,6 @@
 // Mistakes in rules: told all at once, by the rule's number.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { printConfig } from '../../src/config/describe.ts';
@@ -72,4 +74,16 @@ test('one value stands for a list of one, and what is printed can be loaded agai
   });
   expect(config.rules.list[1]).toMatchObject({ do: 'decline', status: 603 });
   expect(loadConfig({ overrides: parse(printConfig(config)) })).toEqual(config);
+});
+
+test("the README's rules can be loaded", () => {
+  const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
+  const [, yaml = ''] = /```yaml\n(rules:\n[\s\S]*?)```/.exec(readme) ?? [];
+  expect(loadConfig({ overrides: parse(yaml) }).rules.list.map((rule) => rule.do)).toEqual([
+    'decline',
+    'discard',
+    'record',
+    'record',
+    'discard',
+  ]);
 });
