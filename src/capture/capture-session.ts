@@ -4,11 +4,16 @@ import type { Clock } from '../lib/clock.ts';
 import { closeOnce } from '../lib/close.ts';
 import { isRecorderError, RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { CaptureEvents, CaptureSession, CaptureStreamSpec, RestoredStream } from '../recording/engines.ts';
+import type {
+  CaptureEvents,
+  CaptureSession,
+  CaptureStreamChange,
+  CaptureStreamSpec,
+  RestoredStream,
+} from '../recording/engines.ts';
 import type {
   AnnouncedAddress,
   AnnouncedPort,
-  MediaFormat,
   SipRecord,
   StreamAddress,
   StreamStatistics,
@@ -127,11 +132,11 @@ export class WorkerCaptureSession implements CaptureSession {
     return address;
   }
 
-  updateStream(streamId: string, change: { formats?: MediaFormat[]; receiving?: boolean }): void {
+  updateStream(streamId: string, change: CaptureStreamChange): void {
     const known = this.#streams.get(streamId);
     if (!known || known.removed) return;
     known.spec = { ...known.spec, ...change };
-    this.#notify({ type: 'updateStream', recordingId: this.recordingId, streamId, ...change });
+    this.#notify({ type: 'updateStream', recordingId: this.recordingId, streamId, change });
   }
 
   removeStream(streamId: string): void {

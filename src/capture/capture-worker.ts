@@ -120,14 +120,9 @@ export class CaptureWorker {
     const recording = this.#recordings.get(notice.recordingId);
     if (!recording) return;
     switch (notice.type) {
-      case 'updateStream': {
-        const { formats, receiving } = notice;
-        recording.updateStream(notice.streamId, {
-          ...(formats && { formats }),
-          ...(receiving !== undefined && { receiving }),
-        });
+      case 'updateStream':
+        recording.updateStream(notice.streamId, notice.change);
         break;
-      }
       case 'removeStream':
         recording.removeStream(notice.streamId);
         break;

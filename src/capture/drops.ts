@@ -1,5 +1,6 @@
 // Why a datagram was not recorded. Counted, never thrown or logged one by one.
 import type { RtpDropReason } from '../rtp/packet.ts';
+import type { SrtpDrop } from '../rtp/srtp/context.ts';
 
 export type DropReason =
   | RtpDropReason
@@ -15,6 +16,10 @@ export type DropReason =
   /** The stream's direction says that nothing is to be recorded. */
   | 'inactive'
   | 'tooLarge'
+  /** Kept encrypted, but for `srtpReplay`. */
+  | SrtpDrop
+  /** No key opened it, and as much as is kept of such packets had been kept. */
+  | 'srtpNotKept'
   /** The journal cannot be written fast enough, or not at all, and its buffer is full. */
   | 'journalBehind';
 
@@ -34,6 +39,12 @@ export function newDropCounts(): DropCounts {
     otherSource: 0,
     inactive: 0,
     tooLarge: 0,
+    srtpTooShort: 0,
+    srtpTooLarge: 0,
+    srtpMki: 0,
+    srtpAuth: 0,
+    srtpReplay: 0,
+    srtpNotKept: 0,
     journalBehind: 0,
   };
 }

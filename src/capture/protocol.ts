@@ -1,7 +1,7 @@
 // What the main thread and a capture worker say to each other. Structured-cloneable; both ends are this program.
 import type { ClockAnchor } from '../lib/clock.ts';
-import type { CaptureStreamSpec } from '../recording/engines.ts';
-import type { AnnouncedAddress, MediaFormat, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
+import type { CaptureStreamChange, CaptureStreamSpec } from '../recording/engines.ts';
+import type { AnnouncedAddress, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
 
 export type ReceiverKind = 'dgram' | 'linux';
 
@@ -55,7 +55,7 @@ export interface CaptureCalls {
 
 /** From the main thread, without an answer. */
 export type CaptureNotice =
-  | { type: 'updateStream'; recordingId: string; streamId: string; formats?: MediaFormat[]; receiving?: boolean }
+  | { type: 'updateStream'; recordingId: string; streamId: string; change: CaptureStreamChange }
   | { type: 'removeStream'; recordingId: string; streamId: string }
   | { type: 'writeSip'; recordingId: string; record: SipRecord }
   | { type: 'releaseAnnouncement'; id: number };

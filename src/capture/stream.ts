@@ -2,16 +2,20 @@
 import { formatHostPort } from '../journal/ip-address.ts';
 import type { Flow } from '../journal/ip-headers.ts';
 import { datagramFlow, type JournalWriter } from '../journal/writer.ts';
-import type { MediaFormat, StreamAddress, StreamStatistics } from '../recording/media.ts';
+import type { CaptureStreamChange } from '../recording/engines.ts';
+import type { StreamAddress, StreamStatistics } from '../recording/media.ts';
 import { classifyDatagram } from '../rtp/classify.ts';
 import { RtpHeader, readRtpHeader } from '../rtp/packet.ts';
 import { looksLikeRtcp } from '../rtp/rtcp.ts';
+import type { SrtpDrop } from '../rtp/srtp/context.ts';
 import { RtpStatisticsCounter } from '../rtp/statistics.ts';
 import { type DropReason, newDropCounts, occurredDrops } from './drops.ts';
 import type { StreamSettings } from './protocol.ts';
 import type { DatagramSink, DatagramSource } from './receiver.ts';
 import type { ReceiverReports } from './receiver-reports.ts';
 import { SourceLock } from './source-lock.ts';
+import { openedPacket, StreamProtection } from './stream-protection.ts';
+import { UndecryptedPackets } from './undecrypted-packets.ts';
 
 // Shared by all streams of the thread, which handles one datagram at a time: what every stream touches stays in the cache.
 const header = new RtpHeader();
@@ -66,6 +70,10 @@ export class MediaStream implements DatagramSink {
   readonly #writer: JournalWriter;
   readonly #reports: ReceiverReports | null;
   readonly #spec: StreamSettings;
+  readonly #takeoverMs: number;
+  readonly #undecrypted: UndecryptedPackets;
+  /** Null: plain RTP. */
+  #protection: StreamProtection | null;
   readonly #lock: SourceLock;
   readonly #counter: RtpStatisticsCounter;
   readonly #drops = newDropCounts();
@@ -89,14 +97,17 @@ export class MediaStream implements DatagramSink {
     this.#writer = writer;
     this.#reports = reports;
     this.#lock = new SourceLock(takeoverMs);
+    this.#takeoverMs = takeoverMs;
     this.#counter = new RtpStatisticsCounter(spec.formats);
     this.#spec = spec;
+    this.#protection = StreamProtection.of(spec.srtp, spec.formats);
+    this.#undecrypted = new UndecryptedPackets(writer, spec.streamId, description(spec), localHost);
   }
 
   /** The ports are bound: adds the stream's interface to the journal and begins to take packets. */
   begin(): void {
-    const { streamId, label, receiving } = this.#spec;
-    this.#interfaceId = this.#writer.addInterface(streamId, label === null ? 'no label' : `label ${label}`);
+    const { streamId, receiving } = this.#spec;
+    this.#interfaceId = this.#writer.addInterface(streamId, description(this.#spec));
     this.#state = receiving ? 'receiving' : 'inactive';
   }
 
@@ -104,14 +115,17 @@ export class MediaStream implements DatagramSink {
     return this.#state === 'resting';
   }
 
-  /** Unix ms of the last accepted RTP packet, 0 before. */
+  /** Unix ms of the last packet that was kept, also of one that no key opens: somebody is there. 0 before. */
   get lastPacketMs(): number {
-    return this.#counter.lastPacketMs;
+    return Math.max(this.#counter.lastPacketMs, this.#undecrypted.lastMs);
   }
 
-  update(change: { formats?: MediaFormat[]; receiving?: boolean }, nowMs: number): void {
+  update(change: CaptureStreamChange, nowMs: number): void {
     if (this.#state === 'resting' || this.#state === 'binding') return;
     if (change.formats) this.#counter.setClocks(change.formats);
+    const formats = change.formats ?? this.#spec.formats;
+    if (this.#protection) this.#protection.renegotiate(change.srtp, formats);
+    else this.#protection = StreamProtection.of(change.srtp, formats);
     if (change.receiving === true && this.#state === 'inactive') {
       this.#state = 'receiving';
       this.#counter.resynchronise();
@@ -134,7 +148,8 @@ export class MediaStream implements DatagramSink {
     if (!this.#reports || this.#state !== 'receiving') return null;
     const target = this.#rtcpSource ?? this.#lock.held;
     if (target === null) return null;
-    const octets = this.#reports.reportIfDue(this.#counter, nowMs);
+    const report = this.#reports.reportIfDue(this.#counter, nowMs);
+    const octets = report && this.#protection ? this.#protection.protectRtcp(report) : report;
     if (octets === null) return null;
     if (this.#rtcpSource) return { octets, fromRtpPort: this.#rtcpOnRtpPort, host: target.host, port: target.port };
     return { octets, fromRtpPort: false, host: target.host, port: target.port + 1 };
@@ -145,6 +160,7 @@ export class MediaStream implements DatagramSink {
       ...this.#counter.summary(),
       rtcpPackets: this.#rtcpPackets,
       sources: [...this.#sources],
+      ...(this.#undecrypted.kept > 0 && { undecrypted: this.#undecrypted.kept }),
       drops: occurredDrops(this.#drops),
     };
   }
@@ -166,6 +182,25 @@ export class MediaStream implements DatagramSink {
       else this.#drop(kind);
       return;
     }
+    if (this.#protection === null) this.#rtp(buffer, start, end, source, arrivalMs);
+    else this.#protectedRtp(this.#protection, buffer, start, end, source, arrivalMs);
+  }
+
+  #protectedRtp(
+    protection: StreamProtection,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    source: DatagramSource,
+    arrivalMs: number,
+  ): void {
+    const outcome = protection.openRtp(buffer, start, end);
+    if (typeof outcome === 'number') this.#rtp(openedPacket, 0, outcome, source, arrivalMs);
+    else if (outcome === 'plain') this.#rtp(buffer, start, end, source, arrivalMs);
+    else this.#keepUndecrypted(outcome, buffer, start, end, source, this.address.rtpPort, arrivalMs);
+  }
+
+  #rtp(buffer: Uint8Array, start: number, end: number, source: DatagramSource, arrivalMs: number): void {
     const reason = readRtpHeader(buffer, start, end, header);
     if (reason !== null) {
       this.#drop(reason);
@@ -199,6 +234,27 @@ export class MediaStream implements DatagramSink {
   #drop(reason: DropReason): void {
     this.#drops[reason]++;
     this.dropped++;
+  }
+
+  #keepUndecrypted(
+    reason: SrtpDrop,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    source: DatagramSource,
+    port: number,
+    arrivalMs: number,
+  ): void {
+    const { held } = this.#lock;
+    // Beside a sender who has the keys, a stranger without them has nothing to say.
+    const isHeldActive = held !== null && arrivalMs - this.#counter.lastPacketMs < this.#takeoverMs;
+    if (isHeldActive && held.host !== source.host) this.#drop('otherSource');
+    else if (reason === 'srtpReplay') this.#drop(reason);
+    else {
+      const obstacle = this.#obstacle(end - start);
+      if (obstacle !== null) this.#drop(obstacle);
+      else this.#drop(this.#undecrypted.keep(buffer, start, end, source, port, arrivalMs) ? reason : 'srtpNotKept');
+    }
   }
 
   #obstacle(octets: number): DropReason | null {
@@ -264,6 +320,23 @@ export class MediaStream implements DatagramSink {
       this.#drop('otherSource');
       return;
     }
+    const opening = this.#protection === null ? 'plain' : this.#protection.openRtcp(buffer, start, end);
+    if (typeof opening === 'number') this.#acceptRtcp(openedPacket, 0, opening, source, arrivalMs, onRtpPort);
+    else if (opening === 'plain') this.#acceptRtcp(buffer, start, end, source, arrivalMs, onRtpPort);
+    else {
+      const port = onRtpPort ? this.address.rtpPort : this.address.rtcpPort;
+      this.#keepUndecrypted(opening, buffer, start, end, source, port, arrivalMs);
+    }
+  }
+
+  #acceptRtcp(
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    source: DatagramSource,
+    arrivalMs: number,
+    onRtpPort: boolean,
+  ): void {
     const reason = this.#obstacle(end - start);
     if (reason !== null) {
       this.#drop(reason);
@@ -279,4 +352,8 @@ export class MediaStream implements DatagramSink {
     this.#reports?.observe(buffer, start, end, arrivalMs);
     this.#writer.writeDatagram(this.#interfaceId, arrivalMs, this.#rtcpFlow, buffer, start, end);
   }
+}
+
+function description({ label }: StreamSettings): string {
+  return label === null ? 'no label' : `label ${label}`;
 }

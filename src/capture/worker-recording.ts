@@ -3,7 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import { closeOnce } from '../lib/close.ts';
 import { RecorderError } from '../lib/errors.ts';
-import type { MediaFormat, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
+import type { CaptureStreamChange } from '../recording/engines.ts';
+import type { SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
 import type { AnnouncedPorts } from './announced-ports.ts';
 import type { JournalFile } from './journal-file.ts';
 import type { StreamSettings, WorkerSettings } from './protocol.ts';
@@ -119,7 +120,7 @@ export class WorkerRecording {
     }
   }
 
-  updateStream(streamId: string, change: { formats?: MediaFormat[]; receiving?: boolean }): void {
+  updateStream(streamId: string, change: CaptureStreamChange): void {
     this.#streams.get(streamId)?.stream.update(change, this.#surroundings.clock.nowMs());
   }
 

@@ -33,3 +33,8 @@ export const LINKTYPE_LINUX_SLL2 = 276;
 export const USER_APPLICATION = 'sipreel';
 /** The interface that carries SIP messages; all others are streams. */
 export const SIP_INTERFACE = 'sip';
+
+/** The interface beside a stream's own that holds its packets which could not be decrypted. Never audio. */
+export function undecryptedInterface(streamId: string): string {
+  return `${streamId}-encrypted`;
+}

@@ -6,6 +6,7 @@ import type {
   MediaFormat,
   SipRecord,
   StreamAddress,
+  StreamSrtp,
   StreamStatistics,
 } from './media.ts';
 import type { SessionState } from './session-state.ts';
@@ -67,6 +68,8 @@ export interface CaptureStreamSpec {
   /** For the clock rate behind each payload type. */
   formats: MediaFormat[];
   receiving: boolean;
+  /** Absent: plain RTP. */
+  srtp?: StreamSrtp;
   /** The port that the client chose; absent: a pair from our range. */
   announced?: AnnouncedPort;
 }
@@ -78,12 +81,19 @@ export interface RestoredStream extends Omit<CaptureStreamSpec, 'announced'> {
   announced: AnnouncedAddress | null;
 }
 
+/** What is absent stays as it is. */
+export interface CaptureStreamChange {
+  formats?: MediaFormat[];
+  receiving?: boolean;
+  srtp?: StreamSrtp;
+}
+
 /** One recording's sockets and journal. All its streams live in the same worker. */
 export interface CaptureSession {
   /** Binds an even RTP port and the odd RTCP port above it, or takes over the announced port, before it resolves. Rejects with NO_PORTS or PORT_UNAVAILABLE. */
   addStream(stream: CaptureStreamSpec): Promise<StreamAddress>;
-  /** Changes formats and direction. Media that arrives while not receiving is dropped and counted. */
-  updateStream(streamId: string, change: { formats?: MediaFormat[]; receiving?: boolean }): void;
+  /** Changes formats, direction and keys. Media that arrives while not receiving is dropped and counted. */
+  updateStream(streamId: string, change: CaptureStreamChange): void;
   /** The sockets stay bound for the rest time, discarding what arrives, then close. The statistics stay. */
   removeStream(streamId: string): void;
   writeSip(record: SipRecord): void;

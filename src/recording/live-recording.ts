@@ -226,12 +226,14 @@ export class LiveRecording implements ActiveRecording {
   #changeStream(stream: SessionStream, offered: OfferedStream): void {
     stream.formats = mergeFormats(stream.formats, offered.formats);
     stream.label = offered.label ?? stream.label;
+    if (offered.srtp) stream.srtp = offered.srtp;
     if (stream.receiving !== offered.sending) {
       stream.receiving = offered.sending;
       const type = offered.sending ? 'resume' : 'hold';
       this.#event({ type, atMs: this.#parts.clock.nowMs(), streamId: stream.streamId });
     }
-    this.#parts.capture.updateStream(stream.streamId, { formats: stream.formats, receiving: takesMedia(stream) });
+    const { streamId, formats, srtp } = stream;
+    this.#parts.capture.updateStream(streamId, { formats, receiving: takesMedia(stream), ...(srtp && { srtp }) });
   }
 
   #announce({ streamId, receiving }: SessionStream): void {
@@ -243,13 +245,21 @@ export class LiveRecording implements ActiveRecording {
   async #addStream(offered: OfferedStream): Promise<SessionStream> {
     const streamId = `s${this.#state.streams.length}`;
     const { label, key, formats, sending: receiving } = offered;
+    const keys = offered.srtp && { srtp: offered.srtp };
     const address = { rtpPort: 0, rtcpPort: 0 };
-    const stream: SessionStream = { streamId, key, label, formats, receiving, present: false, address };
+    const stream: SessionStream = { streamId, key, label, formats, receiving, ...keys, present: false, address };
     this.#state.streams.push(stream);
     this.#gate.prepare(stream);
     try {
       const { announced } = offered;
-      const spec = { streamId, label, formats, receiving: takesMedia(stream), ...(announced ? { announced } : {}) };
+      const spec = {
+        streamId,
+        label,
+        formats,
+        receiving: takesMedia(stream),
+        ...keys,
+        ...(announced ? { announced } : {}),
+      };
       stream.address = await this.#parts.capture.addStream(spec);
     } catch (error) {
       this.#state.streams = this.#state.streams.filter((other) => other !== stream);

@@ -1,4 +1,5 @@
-// What doors and engines say to each other about media. Words of RFC 4566, 3264 and 3550.
+// What doors and engines say to each other about media. Words of RFC 4566, 3264, 3550 and 3711.
+import type { MasterKeyText } from '../rtp/srtp/master-key-text.ts';
 
 /** One payload type as an m-line declared it. */
 export interface MediaFormat {
@@ -20,8 +21,20 @@ export interface OfferedStream {
   sending: boolean;
   /** The client's own choice of port; absent: a pair from our range. */
   announced?: AnnouncedPort;
+  /** Absent: nobody has spoken of keys. A known stream keeps those that it had. */
+  srtp?: StreamSrtp;
   /** The door's name for the stream, unique within the recording: labels may be missing, come twice or be used again. */
   key: string;
+}
+
+/** The keys of a stream, as JSON can hold them. Key material: never in a log, never in recording.json. */
+export interface StreamSrtp {
+  /** Those that its sender may be using, likeliest first. At most MAX_MASTER_KEYS. */
+  receiving: MasterKeyText[];
+  /** What our RTCP is protected with; null: nothing was agreed, so it is sent plain if plain packets are taken, else not at all. */
+  sending: MasterKeyText | null;
+  /** The m-line does not insist on SRTP (RTP/AVP): packets that are not protected are taken too. */
+  plainToo: boolean;
 }
 
 /** A port that the client has chosen for us (mod_oreka sends to the port number that it uses itself). */
@@ -70,7 +83,9 @@ export interface StreamStatistics {
   sources: string[];
   firstPacketMs: number | null;
   lastPacketMs: number | null;
-  /** Datagrams that were not recorded, by reason. */
+  /** SRTP and SRTCP packets that no key opened, kept in the journal as they came. Absent: none. */
+  undecrypted?: number;
+  /** Datagrams that were not recorded, or only encrypted, by reason. */
   drops: Record<string, number>;
   /** Datagrams that the kernel dropped because the port was not read in time. Absent where the system does not tell. */
   kernelDrops?: number;

@@ -1,6 +1,6 @@
 // session.json: what another process needs to go on with a recording, or to finish it. Replaced atomically beside the journal.
 import type { CallDescription, RawMetadata, Warning } from './call.ts';
-import type { MediaFormat, StreamAddress, StreamStatistics } from './media.ts';
+import type { MediaFormat, StreamAddress, StreamSrtp, StreamStatistics } from './media.ts';
 import type { PauseMark } from './pauses.ts';
 import type { AppliedRule } from './rules.ts';
 
@@ -52,6 +52,8 @@ export interface SessionStream {
   receiving: boolean;
   /** Our own pause, or a rule's discard; its media is dropped whatever the client does. */
   paused?: PauseMark | null;
+  /** The keys of the latest offer, so that another process can go on with the call. Absent: plain RTP. */
+  srtp?: StreamSrtp;
   address: StreamAddress;
   /** False once the client has removed the stream. */
   present: boolean;

@@ -72,6 +72,13 @@ export function looksLikeRtcp(buffer: Uint8Array, start: number, end: number): b
   return start + length <= end;
 }
 
+/** True if the lengths of a compound packet's parts fill the datagram exactly: nothing of it is encrypted. */
+export function isWholeRtcp(buffer: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (looksLikeRtcp(buffer, at, end)) at += (((buffer[at + 2]! << 8) | buffer[at + 3]!) + 1) * 4;
+  return at === end && end > start;
+}
+
 /** Reads what can be read of a compound packet; it ends at the first packet that makes no sense. Offsets are the buffer's. */
 export function readRtcp(buffer: Uint8Array, start: number, end: number): RtcpPacket[] {
   const packets: RtcpPacket[] = [];

@@ -92,6 +92,11 @@ export class SrtpContext {
     return this.#proven?.master.suite ?? null;
   }
 
+  /** True if an authentic RTP packet of that SSRC has come. */
+  hasOpened(ssrc: number): boolean {
+    return this.#rtpSources.find(ssrc)?.transform.authenticatesRtp === true;
+  }
+
   /** The rollover counter of the highest packet of that SSRC, null for an SSRC not heard. */
   rolloverCounter(ssrc: number): number | null {
     return this.#rtpSources.find(ssrc)?.roc ?? null;

@@ -25,6 +25,11 @@ export class SrtpReception {
     return this.#current.suite ?? this.#previous?.suite ?? null;
   }
 
+  /** True if an authentic RTP packet of that SSRC has come. */
+  hasOpened(ssrc: number): boolean {
+    return this.#current.hasOpened(ssrc) || this.#previous?.hasOpened(ssrc) === true;
+  }
+
   /**
    * The keys of a new offer. The same keys change nothing, which matters: counters and replay windows stay. With others
    * the rollover counter begins at 0 (RFC 4568 §7.1.4) or goes on (RFC 3711 §3.3.1), depending on whom one asks; both are found.
