@@ -4,10 +4,17 @@ import { createReadStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 
 /** Writes aside and renames. `sync` waits for the disk; without it a power loss may bring the old file back. */
-export async function replaceFile(path: string, content: string, durability: 'sync' | 'rename-only'): Promise<void> {
+export async function replaceFile(
+  path: string,
+  content: string,
+  durability: 'sync' | 'rename-only',
+  mode = 0o640,
+): Promise<void> {
   const aside = `${path}.part`;
-  const file = await open(aside, 'w', 0o640);
+  const file = await open(aside, 'w', mode);
   try {
+    // What a crash left keeps the mode that it was made with.
+    await file.chmod(mode);
     await file.writeFile(content);
     if (durability === 'sync') await file.sync();
   } finally {

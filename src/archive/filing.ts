@@ -62,7 +62,10 @@ export async function moveToPlace(
 /** Something was received that the WAV does not hold. */
 function journalIsNeeded(document: RecordingDocument): boolean {
   if (document.state === 'failed' || document.state === 'not-renderable') return true;
-  return document.streams.some((stream) => stream.undecodable > 0 || (stream.packets > 0 && !stream.rendered));
+  return document.streams.some(
+    (stream) =>
+      stream.undecodable > 0 || (stream.srtp?.undecrypted ?? 0) > 0 || (stream.packets > 0 && !stream.rendered),
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -7,6 +7,8 @@ import { SESSION_STATE_VERSION, type SessionState } from '../recording/session-s
 import { replaceFile } from './atomic-file.ts';
 
 const SESSION_FILE = 'session.json';
+/** It holds the keys of calls that come as SRTP. */
+const SESSION_MODE = 0o600;
 const RECORDING_ID = /^[0-9a-f-]{36}$/;
 /** session.json above this is not ours. */
 const MAX_SESSION_OCTETS = 64 << 20;
@@ -48,7 +50,7 @@ export class Spool {
     const before = this.#writes.get(recordingId) ?? Promise.resolve();
     const write = before
       .catch(() => {})
-      .then(() => replaceFile(path, text, 'rename-only'))
+      .then(() => replaceFile(path, text, 'rename-only', SESSION_MODE))
       .catch((error: Error) => Promise.reject(storageFailed(error)));
     this.#writes.set(recordingId, write);
     const forget = () => {

@@ -5,6 +5,8 @@ export interface AnsweredStream {
   label: string;
   /** Null when the SRS does not want this stream now: port 0, inactive or sendonly, no m-line, or no address. */
   destination: { host: string; rtpPort: number; rtcpPort: number } | null;
+  /** The answered a=crypto, if there is one. Its keys protect what the SRS sends: RTCP, which is not read here. */
+  crypto?: { suite: string; config: string };
 }
 
 export type AnswerReading = { ok: true; streams: AnsweredStream[] } | { ok: false; reason: string };
@@ -24,12 +26,13 @@ export function readAnswer(body: string, labels: readonly string[]): AnswerReadi
   const streams = labels.map((label, index): AnsweredStream => {
     const byLabel = answered.indexOf(label);
     const media = session.media[byLabel >= 0 ? byLabel : answered[index] === '' ? index : -1];
+    const crypto = media?.crypto?.[0] && { crypto: media.crypto[0] };
     const host = media?.connection?.ip ?? session.connection?.ip;
     const direction = media?.direction ?? session.direction ?? 'sendrecv';
     const wanted = media && media.port > 0 && host && host !== '0.0.0.0' && host !== '::';
-    if (!wanted || direction === 'inactive' || direction === 'sendonly') return { label, destination: null };
+    if (!wanted || direction === 'inactive' || direction === 'sendonly') return { label, destination: null, ...crypto };
     const rtcpPort = (media as { rtcp?: { port: number } }).rtcp?.port ?? media.port + 1;
-    return { label, destination: { host, rtpPort: media.port, rtcpPort } };
+    return { label, destination: { host, rtpPort: media.port, rtcpPort }, ...crypto };
   });
   return { ok: true, streams };
 }

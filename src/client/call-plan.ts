@@ -1,4 +1,6 @@
 // What a caller of the recording client says about a call, and what it gets back.
+
+import type { SrtpSuite } from '../rtp/srtp/suites.ts';
 import type { AudioSource } from './audio.ts';
 import type { CodecName } from './codec.ts';
 import type { ClientCredentials } from './digest.ts';
@@ -12,6 +14,23 @@ export interface CallParty {
   audio: AudioSource;
 }
 
+/**
+ * The key of the stream's own m-line, of another m-line (`crossed`: so do proxies that copy what phones send to each
+ * other), or one that stands nowhere in the offer.
+ */
+export type KeyOwner = 'offered' | 'crossed' | 'unknown';
+
+/** How the media is protected, and what the offer says about it. */
+export interface SrtpPlan {
+  suite: SrtpSuite;
+  /** Whose key protects a stream, or each party's. `offered` unless given. */
+  keys?: KeyOwner | KeyOwner[];
+  /** `RTP/SAVP` unless given; with `RTP/AVP` the keys are an offer to do better. */
+  protocol?: 'RTP/SAVP' | 'RTP/AVP';
+  /** Two keys per m-line, told apart by MKI. */
+  mki?: boolean;
+}
+
 /** How to set up one recording session. Each party sends one stream; labels are 0, 1, … in the parties' order. */
 export interface ConnectRequest {
   /** The SRS, `sip:host:port`, with `;transport=tcp` or the field below. */
@@ -21,6 +40,8 @@ export interface ConnectRequest {
   parties: CallParty[];
   /** `pcmu` unless given. */
   codec?: CodecName;
+  /** Plain RTP unless given. */
+  srtp?: SrtpPlan;
   /** The metadata's group, none unless given. */
   groupId?: string;
   /** What the metadata calls the recorded call; made up unless given. */

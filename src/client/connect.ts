@@ -5,6 +5,7 @@ import { CallFailed, type ConnectRequest } from './call-plan.ts';
 import { CLIENT_CODECS } from './codec.ts';
 import { answerChallenge } from './digest.ts';
 import { encodedLoop } from './encoded-loop.ts';
+import { MediaProtection } from './media-protection.ts';
 import type { MediaTicker } from './media-ticker.ts';
 import type { MetadataDocument } from './metadata-document.ts';
 import { freshMetadataId, OFFER_CONTENT_TYPE, writeOffer } from './offer.ts';
@@ -156,6 +157,7 @@ function targetUri({ uri, transport }: ConnectRequest): string {
 async function openStreams(from: ConnectDependencies, request: ConnectRequest): Promise<RecordedStream[]> {
   const random = request.seed === undefined ? freshRandom() : seededRandom(request.seed);
   const codec = CLIENT_CODECS[request.codec ?? 'pcmu'];
+  const protections = request.srtp ? MediaProtection.forParties(request.srtp, request.parties.length) : [];
   const opening = request.parties.map((party, index) =>
     RecordedStream.open({
       label: String(index),
@@ -165,6 +167,7 @@ async function openStreams(from: ConnectDependencies, request: ConnectRequest): 
       ticker: from.ticker,
       impairment: impairmentOf(request, random),
       reportIntervalMs: request.reportIntervalMs ?? null,
+      protection: protections[index] ?? null,
     }),
   );
   const opened = await Promise.allSettled(opening);

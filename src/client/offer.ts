@@ -12,6 +12,10 @@ export interface OfferedMedia {
   port: number;
   codec: ClientCodec;
   direction: 'sendonly' | 'inactive';
+  /** `RTP/AVP` unless given. */
+  protocol?: string;
+  /** Values of a=crypto. */
+  crypto?: string[];
 }
 
 export interface SessionDescription {
@@ -50,13 +54,14 @@ export function writeSdp(description: SessionDescription): string {
     `c=${address}`,
     't=0 0',
   ];
-  for (const { label, port, codec, direction } of description.media) {
+  for (const { label, port, codec, direction, protocol = 'RTP/AVP', crypto = [] } of description.media) {
     lines.push(
-      `m=audio ${port} RTP/AVP ${codec.payloadType} ${TELEPHONE_EVENT_PAYLOAD_TYPE}`,
+      `m=audio ${port} ${protocol} ${codec.payloadType} ${TELEPHONE_EVENT_PAYLOAD_TYPE}`,
       `a=rtpmap:${codec.payloadType} ${codec.encoding}/${codec.clockRateHz}`,
       `a=rtpmap:${TELEPHONE_EVENT_PAYLOAD_TYPE} telephone-event/${codec.clockRateHz}`,
       `a=fmtp:${TELEPHONE_EVENT_PAYLOAD_TYPE} 0-15`,
       'a=ptime:20',
+      ...crypto.map((value) => `a=crypto:${value}`),
       `a=${direction}`,
       `a=label:${label}`,
     );

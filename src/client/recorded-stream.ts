@@ -2,6 +2,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { AnsweredStream } from './answer.ts';
 import type { StreamOutcome } from './call-plan.ts';
+import type { MediaProtection } from './media-protection.ts';
 import { MediaSocket } from './media-socket.ts';
 import type { MediaTicker } from './media-ticker.ts';
 import type { OfferedMedia } from './offer.ts';
@@ -16,6 +17,8 @@ export interface RecordedStreamOptions {
   ticker: MediaTicker;
   impairment: Impairment | null;
   reportIntervalMs: number | null;
+  /** Null: plain RTP. */
+  protection: MediaProtection | null;
 }
 
 export class RecordedStream implements PacketSink {
@@ -41,14 +44,20 @@ export class RecordedStream implements PacketSink {
     this.#sender = new RtpSender({ ...options, sink: this });
   }
 
+  get protection(): MediaProtection | null {
+    return this.#options.protection;
+  }
+
   get held(): boolean {
     return this.#held;
   }
 
   /** The port stays as first offered even when a resume has moved the socket: so does OpenSIPS. */
   get offered(): OfferedMedia {
-    const { label, stream } = this.#options;
-    return { label, port: this.#offeredPort, codec: stream.codec, direction: this.#held ? 'inactive' : 'sendonly' };
+    const { label, stream, protection } = this.#options;
+    const direction = this.#held ? 'inactive' : 'sendonly';
+    const media: OfferedMedia = { label, port: this.#offeredPort, codec: stream.codec, direction };
+    return protection ? { ...media, protocol: protection.protocol, crypto: protection.crypto } : media;
   }
 
   get outcome(): StreamOutcome {
@@ -59,11 +68,15 @@ export class RecordedStream implements PacketSink {
   }
 
   sendRtp(packet: Uint8Array): void {
-    this.#socket.sendRtp(packet);
+    const { protection } = this.#options;
+    const octets = protection ? protection.protectRtp(packet) : packet;
+    if (octets) this.#socket.sendRtp(octets);
   }
 
   sendRtcp(packet: Uint8Array): void {
-    this.#socket.sendRtcp(packet);
+    const { protection } = this.#options;
+    const octets = protection ? protection.protectRtcp(packet) : packet;
+    if (octets) this.#socket.sendRtcp(octets);
   }
 
   /** Follows an answer: starts, resumes, moves or pauses. Streams with the same `beganMs` stay aligned. */

@@ -7,7 +7,7 @@ import { closeOnce } from '../lib/close.ts';
 import { type AnsweredStream, readAnswer } from './answer.ts';
 import type { StreamOutcome } from './call-plan.ts';
 import type { MetadataDocument } from './metadata-document.ts';
-import { OFFER_CONTENT_TYPE, type SessionDescription, writeOffer, writeSdp } from './offer.ts';
+import { OFFER_CONTENT_TYPE, type OfferedMedia, type SessionDescription, writeOffer, writeSdp } from './offer.ts';
 import type { RecordedStream } from './recorded-stream.ts';
 import type { ClientDialog, ClientResponse, IncomingRequest, IncomingResponder } from './srf.ts';
 
@@ -68,6 +68,11 @@ export class RecordingSession {
     return this.#answer;
   }
 
+  /** What the next offer would say. */
+  get offered(): readonly OfferedMedia[] {
+    return this.#parts.streams.map(({ offered }) => offered);
+  }
+
   get streams(): StreamOutcome[] {
     return this.#parts.streams.map((stream) => stream.outcome);
   }
@@ -101,6 +106,21 @@ export class RecordingSession {
   /** Repeats the offer unchanged, as OpenSIPS does after every re-INVITE of the recorded call. */
   refresh(): Promise<ClientResponse> {
     return this.#reoffer();
+  }
+
+  /** Offers fresh SRTP keys for the stream, and protects its packets with them once that is answered. */
+  async rekey(label: string): Promise<ClientResponse> {
+    const { protection } = this.#stream(label);
+    if (!protection) throw new RangeError(`the stream with label ${label} is not protected`);
+    protection.offerFreshKeys();
+    const response = await this.#reoffer();
+    protection.settleOffer(response.status < 300);
+    return response;
+  }
+
+  /** Protects the stream's packets with the other of its two keys, which MKIs tell apart. */
+  switchKey(label: string): void {
+    this.#stream(label).protection?.switchKey();
   }
 
   /** Dials in place of the party's audio (RFC 4733). Returns how long it takes. RangeError if a character is no digit. */
@@ -168,6 +188,10 @@ export class RecordingSession {
     const labels = streams.map(({ label }) => label);
     const reading = readAnswer(body, labels);
     if (!reading.ok) return reading.reason;
+    const bare = streams.findIndex(
+      ({ protection }, at) => protection?.protocol === 'RTP/SAVP' && isWithoutKey(reading.streams[at]!),
+    );
+    if (bare >= 0) return `the answer has no a=crypto for the stream with label ${labels[bare]}`;
     this.#answer = reading.streams;
     try {
       await Promise.all(streams.map((stream, index) => stream.follow(reading.streams[index]!, this.#beganMs)));
@@ -193,7 +217,7 @@ export class RecordingSession {
   }
 
   #description(): SessionDescription {
-    return { ...this.#parts.description, media: this.#parts.streams.map(({ offered }) => offered) };
+    return { ...this.#parts.description, media: [...this.offered] };
   }
 
   #answerDescription(): SessionDescription {
@@ -238,4 +262,8 @@ export class RecordingSession {
   async #closeMedia(): Promise<void> {
     await Promise.all(this.#parts.streams.map((stream) => stream.close()));
   }
+}
+
+function isWithoutKey({ destination, crypto }: AnsweredStream): boolean {
+  return destination !== null && crypto === undefined;
 }

@@ -2,13 +2,14 @@
 import { lookup } from 'node:dns/promises';
 import { parseArgs } from 'node:util';
 import { type AudioSource, tonePair } from '../client/audio.ts';
-import type { CallParty, CallPlan } from '../client/call-plan.ts';
+import type { CallParty, CallPlan, KeyOwner, SrtpPlan } from '../client/call-plan.ts';
 import { campaignSucceeded, formatSummary, runCampaign } from '../client/campaign.ts';
 import { isCodecName } from '../client/codec.ts';
 import { dialogue } from '../client/speech.ts';
 import { readWavSources } from '../client/wav-audio.ts';
 import { systemClock } from '../lib/clock.ts';
 import { localAddressTowards } from '../lib/local-address.ts';
+import { SRTP_SUITES, type SrtpSuite } from '../rtp/srtp/suites.ts';
 import { startEmbeddedClient } from './embedded-client.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
 import { processLog } from './process-log.ts';
@@ -28,9 +29,14 @@ Calls a SIPREC recorder as OpenSIPS would and plays two parties into it. Exits w
   --to NAME          the callee's name; --to-aor SIP-URI the address
   --dtmf DIGITS      the caller dials them after a second
   --hold A-B         the callee holds from second A to second B
+  --srtp[=SUITE]     encrypted media, keys in the SDP; AES_CM_128_HMAC_SHA1_80 unless given
+  --srtp-keys WHOSE  offered (default); crossed: each stream with the other's key, as proxies fork phones' media;
+                     unknown: with keys that the offer does not have
   --group ID         group id in the metadata
   --user NAME        for a recorder that asks for credentials; --password SECRET, or SIPREEL_CALL_PASSWORD in the environment
   --json             print the summary as JSON`;
+
+const DEFAULT_SUITE: SrtpSuite = 'AES_CM_128_HMAC_SHA1_80';
 
 const OPTIONS = {
   seconds: { type: 'string', default: '10' },
@@ -45,6 +51,8 @@ const OPTIONS = {
   'to-aor': { type: 'string', default: 'sip:2002@example.com' },
   dtmf: { type: 'string' },
   hold: { type: 'string' },
+  srtp: { type: 'string' },
+  'srtp-keys': { type: 'string', default: 'offered' },
   group: { type: 'string' },
   user: { type: 'string' },
   password: { type: 'string' },
@@ -52,7 +60,7 @@ const OPTIONS = {
 } as const;
 
 export async function call(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  const { values, positionals } = parseArgs({ args: args.map(withSuite), options: OPTIONS, allowPositionals: true });
   const [uri, ...surplus] = positionals;
   const target = uri === undefined ? null : hostOf(uri);
   const mistakes = mistakesIn(values, target, surplus);
@@ -75,6 +83,7 @@ export async function call(args: string[]): Promise<number> {
     reportIntervalMs: 5_000,
     ...(values.dtmf === undefined ? {} : { dtmf: { digits: values.dtmf, atMs: 1_000 } }),
     ...(hold ? { hold: { atMs: Number(hold[1]) * 1000, forMs: (Number(hold[2]) - Number(hold[1])) * 1000 } } : {}),
+    ...(values.srtp === undefined ? {} : { srtp: srtpPlan(values.srtp, values['srtp-keys']) }),
     ...(values.group === undefined ? {} : { groupId: values.group }),
     ...(values.user === undefined ? {} : { credentials: { user: values.user, password } }),
   };
@@ -117,9 +126,25 @@ function mistakesIn(values: Record<string, unknown>, target: string | null, surp
     if (!span || Number(span[2]) <= Number(span[1])) mistakes.push('--hold needs two seconds, the first smaller: 2-4');
   }
   if (values.password !== undefined && values.user === undefined) mistakes.push('--password needs --user');
+  if (values.srtp !== undefined && !Object.hasOwn(SRTP_SUITES, String(values.srtp)))
+    mistakes.push(`--srtp takes one of ${Object.keys(SRTP_SUITES).join(', ')}: --srtp=AEAD_AES_128_GCM`);
+  if (!isKeyOwner(values['srtp-keys'])) mistakes.push('--srtp-keys is offered, crossed or unknown');
   if (values.dtmf !== undefined && !/^[0-9A-D*#]+$/i.test(String(values.dtmf)))
     mistakes.push('--dtmf takes 0-9, A-D, * and #');
   return mistakes;
+}
+
+/** parseArgs has no options whose value may be left out. */
+function withSuite(argument: string): string {
+  return argument === '--srtp' ? `--srtp=${DEFAULT_SUITE}` : argument;
+}
+
+function isKeyOwner(name: unknown): name is KeyOwner {
+  return name === 'offered' || name === 'crossed' || name === 'unknown';
+}
+
+function srtpPlan(suite: string, keys: string): SrtpPlan {
+  return { suite: suite as SrtpSuite, ...(isKeyOwner(keys) && { keys }) };
 }
 
 function hostOf(uri: string): string | null {

@@ -23,7 +23,7 @@ export function buildDocument(
   const isoOrNull = (mediaMs: number | null | undefined) => (mediaMs == null ? null : iso(mediaMs));
 
   const streams = streamEntries(state, attribution, result, isoOrNull);
-  const packets = streams.reduce((sum, stream) => sum + stream.packets, 0);
+  const packets = streams.reduce((sum, stream) => sum + stream.packets + (stream.srtp?.undecrypted ?? 0), 0);
   const lastPacketMs = Math.max(state.startMs, ...(result?.streams ?? []).map((stream) => stream.lastPacketMs ?? 0));
   const endMs = state.endMs ?? lastPacketMs;
   const zeroMs = audio?.startMs ?? state.startMs;
@@ -92,7 +92,7 @@ function streamEntries(
   result: RenderResult | null,
   isoOrNull: (mediaMs: number | null | undefined) => string | null,
 ): RecordingDocument['streams'] {
-  return state.streams.map(({ streamId, label }) => {
+  return state.streams.map(({ streamId, label, srtp }) => {
     const attributed = attribution.streams.find((stream) => stream.streamId === streamId);
     const rendered = result?.streams.find((stream) => stream.streamId === streamId);
     const captured = state.statistics?.[streamId];
@@ -120,6 +120,12 @@ function streamEntries(
       rtcpPackets: counted?.rtcpPackets ?? 0,
       firstPacket: isoOrNull(counted?.firstPacketMs),
       lastPacket: isoOrNull(counted?.lastPacketMs),
+      ...(srtp && {
+        srtp: {
+          suites: [...new Set(srtp.receiving.map(({ suite }) => suite))],
+          undecrypted: counted?.undecrypted ?? 0,
+        },
+      }),
       drops: captured?.drops ?? {},
       ...(captured?.kernelDrops === undefined ? {} : { kernelDrops: captured.kernelDrops }),
     };

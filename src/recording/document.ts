@@ -38,7 +38,14 @@ const stream = z.object({
   rtcpPackets: count,
   firstPacket: time.nullable(),
   lastPacket: time.nullable(),
-  drops: z.record(z.string(), count).describe('Datagrams not recorded, by reason'),
+  srtp: z
+    .object({
+      suites: z.array(z.string()).describe('Of the keys that the stream was offered with'),
+      undecrypted: count.describe('Packets that no key opened: kept encrypted in the journal, never rendered'),
+    })
+    .optional()
+    .describe('Absent: nobody spoke of keys'),
+  drops: z.record(z.string(), count).describe('Datagrams not recorded, or only encrypted, by reason'),
   kernelDrops: count
     .optional()
     .describe('Datagrams that the kernel dropped because they were not read in time; absent where it does not tell'),

@@ -162,5 +162,5 @@ export class Finisher {
 /** Cancelled before any media came: there was no call to record. */
 function neverBecameARecording(state: SessionState): boolean {
   if (state.endReason !== 'cancelled') return false;
-  return Object.values(state.statistics ?? {}).every((stream) => stream.packets === 0);
+  return Object.values(state.statistics ?? {}).every(({ packets, undecrypted = 0 }) => packets + undecrypted === 0);
 }

@@ -12,6 +12,7 @@ import type { Warning } from './call.ts';
 import type { ControlOrder, LiveRecordingView } from './control.ts';
 import { describeLive } from './describe-live.ts';
 import type { CaptureSession } from './engines.ts';
+import { maskKeys } from './key-masking.ts';
 import type { MediaFormat, OfferedStream, SipRecord, StreamAddress, StreamStatistics } from './media.ts';
 import { MediaGate, takesMedia } from './media-gate.ts';
 import type { ActiveRecording, UpdateRecording } from './recorder-interface.ts';
@@ -138,7 +139,7 @@ export class LiveRecording implements ActiveRecording {
     if (this.#stopping || rule?.do === 'discard') return;
     // What is dialled while we pause must not be kept by another way (INFO with application/dtmf-relay).
     if (streams.some(({ paused }) => paused) && carriesDigits(record.message)) return;
-    this.#parts.capture.writeSip(record);
+    this.#parts.capture.writeSip({ ...record, message: maskKeys(record.message) });
   }
 
   setSessions(sessions: BringingSession[], door: unknown): void {

@@ -72,7 +72,7 @@ export function analyse(job: RenderJob, events: EventLog, isAborted: () => boole
   }
   return {
     epochMs: walk.epochMs ?? 0,
-    streams: streams.map((stream, index) => stream.finish(walk.rtcpPackets[index]!, walk.unreadable[index]!)),
+    streams: streams.map((stream, index) => stream.finish(walk, index)),
     lastArrivalMs,
     truncated: walk.truncated,
     skippedOctets: walk.skippedOctets,
@@ -150,7 +150,8 @@ class StreamAnalyser {
     }
   }
 
-  finish(rtcpPackets: number, drops: Record<string, number>): StreamAnalysis {
+  finish(walk: JournalWalk, index: number): StreamAnalysis {
+    const undecrypted = walk.undecrypted[index]!;
     const statistics = this.#statistics.summary();
     return {
       payloads: this.#payloads,
@@ -163,9 +164,10 @@ class StreamAnalyser {
       figures: {
         streamId: this.#streamId,
         ...statistics,
-        rtcpPackets,
+        rtcpPackets: walk.rtcpPackets[index]!,
         sources: this.#sources.sources,
-        drops,
+        ...(undecrypted > 0 && { undecrypted }),
+        drops: walk.unreadable[index]!,
         codecs: this.#codecs(statistics.payloadTypes),
         late: 0,
         undecodable: this.#undecodable,

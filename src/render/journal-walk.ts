@@ -1,4 +1,5 @@
 // Goes through a journal and hands out the RTP packets of the job's streams, in the order of the file.
+import { undecryptedInterface } from '../journal/pcapng.ts';
 import { JournalReader } from '../journal/reader.ts';
 import { classifyDatagram } from '../rtp/classify.ts';
 import { RtpHeader, readRtpHeader } from '../rtp/packet.ts';
@@ -24,6 +25,8 @@ export class JournalWalk implements Disposable {
   unixMs = 0;
   arrivalMs = 0;
   readonly rtcpPackets: number[];
+  /** SRTP that could not be decrypted, on an interface of its own: counted, never handed out. */
+  readonly undecrypted: number[];
   /** Datagrams on a stream's interface that could not be read as RTP, by reason. */
   readonly unreadable: Record<string, number>[];
 
@@ -31,8 +34,9 @@ export class JournalWalk implements Disposable {
   readonly #clock = new ArrivalClock();
   readonly #streamIds: readonly string[];
   readonly #isAborted: () => boolean;
-  /** By interface number: position of the stream, -1 for others. */
+  /** By interface number: position of the stream, -1 for others; the same for what was not decrypted. */
   readonly #streamOf: number[] = [];
+  readonly #undecryptedOf: number[] = [];
   #untilCheck = CHECK_EVERY;
 
   /** Throws what opening the file throws. */
@@ -41,6 +45,7 @@ export class JournalWalk implements Disposable {
     this.#streamIds = streamIds;
     this.#isAborted = isAborted;
     this.rtcpPackets = streamIds.map(() => 0);
+    this.undecrypted = streamIds.map(() => 0);
     this.unreadable = streamIds.map(() => ({}));
   }
 
@@ -53,6 +58,10 @@ export class JournalWalk implements Disposable {
         if (this.#isAborted()) throw new RenderAborted();
       }
       const stream = this.#streamOf[reader.interfaceId] ?? this.#learnInterface(reader.interfaceId);
+      if (stream < 0) {
+        const undecrypted = this.#undecryptedOf[reader.interfaceId]!;
+        if (undecrypted >= 0) this.undecrypted[undecrypted]!++;
+      }
       if (stream < 0 || reader.protocol !== 'udp') continue;
       if (!this.#isRtp(stream)) continue;
       this.stream = stream;
@@ -110,6 +119,7 @@ export class JournalWalk implements Disposable {
     const name = this.#reader.interfaceName;
     const stream = this.#streamIds.indexOf(name);
     this.#streamOf[interfaceId] = stream;
+    this.#undecryptedOf[interfaceId] = this.#streamIds.findIndex((streamId) => undecryptedInterface(streamId) === name);
     return stream;
   }
 

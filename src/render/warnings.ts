@@ -39,6 +39,13 @@ function streamWarnings(stream: StreamAnalysis, name: string): Warning[] {
       message: `${name}: ${packets} packets of ${codec} cannot be decoded; they are kept in the journal and are silence in the audio.`,
     });
   }
+  const { undecrypted = 0 } = stream.figures;
+  if (undecrypted > 0) {
+    warnings.push({
+      code: 'srtp-not-decrypted',
+      message: `${name}: ${undecrypted} packets could not be decrypted: wrong key? They are kept encrypted in the journal, on an interface of their own, and are silence in the audio.`,
+    });
+  }
   if (stream.chainedFrom !== null) {
     warnings.push({
       code: 'timestamps-unusable',

@@ -13,6 +13,8 @@ export interface AnswerRequest {
   mediaLines: readonly OfferedMediaLine[];
   /** Where media is received, by m-line index; m-lines without an entry are refused with port 0. */
   addresses: ReadonlyMap<number, StreamAddress>;
+  /** Our crypto attribute by m-line index: `crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…`. */
+  crypto?: ReadonlyMap<number, string>;
   /** Our media address, IPv4 or IPv6. */
   host: string;
   /** The o= session id: digits, the same for the whole dialog. */
@@ -48,6 +50,8 @@ function mediaSection(request: AnswerRequest, line: OfferedMediaLine): string[] 
       if (rtpmap !== undefined) section.push(`a=rtpmap:${token} ${rtpmap}`);
       if (fmtp !== undefined) section.push(`a=fmtp:${token} ${fmtp}`);
     }
+    const crypto = request.crypto?.get(line.index);
+    if (crypto !== undefined) section.push(`a=${crypto}`);
     section.push(line.held ? 'a=inactive' : 'a=recvonly');
   }
   if (line.label !== null) section.push(`a=label:${line.label}`);

@@ -1,4 +1,5 @@
 // Is this INVITE a recording session that can be recorded? Metadata, tags and labels never decide against it (RFC 7866 §6.2).
+import { SRTP_SUITES } from '../rtp/srtp/suites.ts';
 import type { RecordingBody } from './multipart.ts';
 import { type OfferedMediaLine, refusalOf } from './sdp.ts';
 import { headerList, headerValue, type SipHeader } from './sip-headers.ts';
@@ -16,8 +17,10 @@ export function judgeInvite(
   if (mediaLines.length === 0) return notAcceptable('The SDP has no m-line.');
   const refusals = new Set(mediaLines.map(refusalOf));
   if (!refusals.has(null)) {
-    if (refusals.has('srtp-not-supported'))
-      return notAcceptable('SRTP is not supported: send RTP/AVP to the recorder.');
+    if (refusals.has('dtls-not-supported'))
+      return notAcceptable('DTLS-SRTP is not supported: offer RTP/SAVP with a=crypto, or RTP/AVP.');
+    if (refusals.has('srtp-without-key'))
+      return notAcceptable(`No a=crypto line that can be used. Suites: ${Object.keys(SRTP_SUITES).join(' ')}.`);
     if (refusals.has('port-zero')) return notAcceptable('Every audio stream has port 0.');
     if (refusals.size === 1 && refusals.has('not-audio')) return notAcceptable('There is no audio stream.');
     return notAcceptable('No audio stream has a transport and formats that can be recorded.');

@@ -181,18 +181,23 @@ export function receivingKeys(offers: readonly CryptoOffer[]): SrtpMasterKey[] {
 }
 
 /**
- * Our line for the answer, with a fresh key: tag and suite as offered, and the parameters that bind both sides (§6.3.2,
+ * What we send with under that suite.
+ * @param random so many random octets, e.g. randomBytes of node:crypto
+ */
+export function freshMasterKey(suite: SrtpSuite, random: (octets: number) => Uint8Array): SrtpMasterKey {
+  const { key, salt } = SRTP_SUITES[suite];
+  return { suite, masterKey: Uint8Array.from(random(key)), masterSalt: Uint8Array.from(random(salt)) };
+}
+
+/**
+ * Our line for the answer, with that key of ours: tag and suite as offered, and the parameters that bind both sides (§6.3.2,
  * §6.3.3). KDR and MKI are each sender's own business, and ours has none. A lifetime is stated if the client states one,
  * since some insist.
- * @param random so many random octets, e.g. randomBytes of node:crypto
- * Throws RangeError if the line has no suite that we can do.
+ * Throws RangeError if the key is for another suite.
  */
-export function answerCrypto(chosen: CryptoOffer, random: (octets: number) => Uint8Array): CryptoAnswer {
-  const { tag, suite, suiteName } = chosen;
-  if (suite === null) throw new RangeError('a crypto line of an unknown suite cannot be answered');
-  const lengths = SRTP_SUITES[suite];
-  const masterKey = Uint8Array.from(random(lengths.key));
-  const masterSalt = Uint8Array.from(random(lengths.salt));
+export function answerWithKey(chosen: CryptoOffer, { suite, masterKey, masterSalt }: SrtpMasterKey): CryptoAnswer {
+  const { tag, suiteName } = chosen;
+  if (suite !== chosen.suite) throw new RangeError('a crypto line is answered with a key for its own suite');
   const { unencryptedRtp, unencryptedRtcp, unauthenticatedRtp } = chosen.parameters;
   const words = [`crypto:${tag}`, suiteName];
   const lifetime = chosen.keys.some((key) => key.lifetime !== undefined) ? `|${DEFAULT_LIFETIME}` : '';
@@ -213,4 +218,10 @@ export function answerCrypto(chosen: CryptoOffer, random: (octets: number) => Ui
   const key: SrtpMasterKey = { suite, masterKey, masterSalt, parameters };
   if (lifetime !== '') key.lifetime = 2 ** 31;
   return { attribute: words.join(' '), keys: [key] };
+}
+
+/** The same with a fresh key. Throws RangeError if the line has no suite that we can do. */
+export function answerCrypto(chosen: CryptoOffer, random: (octets: number) => Uint8Array): CryptoAnswer {
+  if (chosen.suite === null) throw new RangeError('a crypto line of an unknown suite cannot be answered');
+  return answerWithKey(chosen, freshMasterKey(chosen.suite, random));
 }

@@ -3,6 +3,7 @@ import { parse, type SessionDescription } from 'sdp-transform';
 import type { Warning } from '../recording/call.ts';
 import type { MediaFormat } from '../recording/media.ts';
 import { STATIC_PAYLOAD_TYPES } from '../rtp/static-payload-types.ts';
+import { type CryptoOffer, chooseCrypto, readCrypto } from './sdes.ts';
 
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
@@ -25,12 +26,18 @@ export interface OfferedMediaLine {
   direction: Direction;
   /** True if the client says that it sends nothing now: inactive, recvonly, or an old-style hold (c=0.0.0.0). */
   held: boolean;
+  /** The crypto lines that can be read (RFC 4568); the session's where the m-line has none. Key material. */
+  crypto: CryptoOffer[];
+  /** A certificate fingerprint: the client would do DTLS (RFC 5763). */
+  hasFingerprint: boolean;
 }
 
 /** Why an m-line cannot be recorded. */
-export type Refusal = 'not-audio' | 'port-zero' | 'no-formats' | 'srtp-not-supported' | 'transport-not-supported';
+export type Refusal = 'not-audio' | 'port-zero' | 'no-formats' | Protected | 'transport-not-supported';
+type Protected = 'dtls-not-supported' | 'srtp-without-key';
 
 const MAX_MEDIA_LINES = 256;
+const MAX_CRYPTO_LINES = 16;
 
 /** Every m-line of an offer; empty if the text holds none. Never throws. */
 export function readOffer(text: string): { mediaLines: OfferedMediaLine[]; warnings: Warning[] } {
@@ -39,14 +46,17 @@ export function readOffer(text: string): { mediaLines: OfferedMediaLine[]; warni
   if (!session)
     return { mediaLines: [], warnings: [{ code: 'sdp-unreadable', message: 'The SDP could not be read.' }] };
   // sdp-transform leaves an m-line that it does not understand without fields: the line itself still tells its place.
-  const lines = text.split(/\r\n|\r|\n/).filter((line) => line.startsWith('m='));
+  const sections = readSections(text);
+  const lines = sections.media.map(([line = '']) => line);
   if (lines.length > MAX_MEDIA_LINES) {
     warnings.push({
       code: 'sdp-too-many-streams',
       message: `The SDP has ${lines.length} m-lines; only ${MAX_MEDIA_LINES} were read.`,
     });
   }
-  const mediaLines = lines.slice(0, MAX_MEDIA_LINES).map((line, index) => readMediaLine(session, line, index));
+  const mediaLines = lines
+    .slice(0, MAX_MEDIA_LINES)
+    .map((line, index) => readMediaLine(session, sections, line, index));
   const labels = mediaLines.filter((line) => refusalOf(line) === null && line.label !== null).map((line) => line.label);
   for (const label of new Set(labels.filter((each, index) => labels.indexOf(each) !== index))) {
     warnings.push({
@@ -62,8 +72,10 @@ export function refusalOf(line: OfferedMediaLine): Refusal | null {
   if (line.media !== 'audio') return 'not-audio';
   if (line.port === 0) return 'port-zero';
   const protocol = line.protocol.toUpperCase();
-  if (protocol.includes('SAVP')) return 'srtp-not-supported';
-  if (protocol !== 'RTP/AVP' && protocol !== 'RTP/AVPF') return 'transport-not-supported';
+  if (protocol.includes('SAVP')) {
+    const wantsDtls = line.hasFingerprint || protocol.includes('TLS');
+    if (chooseCrypto(line.crypto) === null) return wantsDtls ? 'dtls-not-supported' : 'srtp-without-key';
+  } else if (protocol !== 'RTP/AVP' && protocol !== 'RTP/AVPF') return 'transport-not-supported';
   return line.formatTokens.length === 0 ? 'no-formats' : null;
 }
 
@@ -75,7 +87,30 @@ function parseLeniently(text: string): SessionDescription | null {
   }
 }
 
-function readMediaLine(session: SessionDescription, line: string, index: number): OfferedMediaLine {
+interface Sections {
+  session: string[];
+  /** Each begins with its m= line. */
+  media: string[][];
+}
+
+/** The lines as they are: sdp-transform knows neither several keys in a crypto line nor a line that is not well-formed. */
+function readSections(text: string): Sections {
+  const sections: Sections = { session: [], media: [] };
+  for (const line of text.split(/\r\n|\r|\n/)) {
+    if (line.startsWith('m=')) sections.media.push([line]);
+    else (sections.media.at(-1) ?? sections.session).push(line);
+  }
+  return sections;
+}
+
+function readCryptoLines(lines: readonly string[]): CryptoOffer[] {
+  const values = lines.flatMap((line) => /^a=crypto:(.*)$/i.exec(line)?.[1] ?? []);
+  return values.slice(0, MAX_CRYPTO_LINES).flatMap((value) => readCrypto(value) ?? []);
+}
+
+const isFingerprint = (line: string) => /^a=fingerprint:/i.test(line);
+
+function readMediaLine(session: SessionDescription, sections: Sections, line: string, index: number): OfferedMediaLine {
   const parsed = session.media[index];
   const [media = '', port = '', protocol = '', ...formatTokens] = line.slice(2).trim().split(/\s+/);
   const rtpmaps = new Map<string, string>();
@@ -91,6 +126,8 @@ function readMediaLine(session: SessionDescription, line: string, index: number)
   const direction = (parsed?.direction ?? session.direction ?? 'sendrecv') as Direction;
   const stated = parsed?.direction ?? session.direction;
   const connection = parsed?.connection ?? session.connection;
+  const own = sections.media[index] ?? [];
+  const crypto = readCryptoLines(own);
   const nowhere = connection !== undefined && ['0.0.0.0', '::', '0:0:0:0:0:0:0:0'].includes(String(connection.ip));
   return {
     index,
@@ -106,6 +143,8 @@ function readMediaLine(session: SessionDescription, line: string, index: number)
     direction,
     // A client that says sendonly sends, whatever its address: some have no address, because they receive nothing.
     held: direction === 'inactive' || direction === 'recvonly' || (nowhere && stated !== 'sendonly'),
+    crypto: crypto.length > 0 ? crypto : readCryptoLines(sections.session),
+    hasFingerprint: own.some(isFingerprint) || sections.session.some(isFingerprint),
   };
 }
 

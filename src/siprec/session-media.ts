@@ -1,7 +1,9 @@
 // The media side of one recording session: offers in, streams and answers out (RFC 3264 §8).
+import { randomBytes } from 'node:crypto';
 import type { Warning } from '../recording/call.ts';
 import type { OfferedStream, StreamAddress } from '../recording/media.ts';
 import { type AnswerState, answerOffer } from './answer.ts';
+import { MediaKeys, type MediaKeysSnapshot } from './media-keys.ts';
 import { type OfferedMediaLine, type Refusal, readOffer, refusalOf } from './sdp.ts';
 import type { NamedStream } from './session-call.ts';
 import { StreamKeys, type StreamKeysSnapshot } from './stream-keys.ts';
@@ -9,8 +11,9 @@ import { StreamKeys, type StreamKeysSnapshot } from './stream-keys.ts';
 const REFUSAL_WARNINGS: Record<Exclude<Refusal, 'port-zero'>, string> = {
   'not-audio': 'was refused: only audio is recorded.',
   'no-formats': 'was refused: it lists no formats.',
-  'srtp-not-supported': 'was refused: SRTP is not supported.',
-  'transport-not-supported': 'was refused: only RTP/AVP and RTP/AVPF are supported.',
+  'dtls-not-supported': 'was refused: it asks for DTLS-SRTP; only keys in the SDP (a=crypto) are supported.',
+  'srtp-without-key': 'was refused: it asks for SRTP, but none of its crypto lines can be used.',
+  'transport-not-supported': 'was refused: only RTP/AVP, RTP/AVPF, RTP/SAVP and RTP/SAVPF are supported.',
 };
 
 /** The streams as the offer has them now; null if it holds no m-line, and then nothing changes. */
@@ -19,30 +22,35 @@ export interface OfferOutcome {
   warnings: Warning[];
 }
 
+/** Plain data. Holds key material: never to be logged. */
 export interface SessionMediaSnapshot {
   sessionId: string;
   /** The latest offer. */
   offer: string;
   keys: StreamKeysSnapshot;
+  mediaKeys: MediaKeysSnapshot;
   answer: AnswerState | null;
 }
 
 export class SessionMedia {
   readonly #sessionId: string;
   readonly #keys: StreamKeys;
+  readonly #mediaKeys: MediaKeys;
   #offer = '';
   #lines: OfferedMediaLine[] = [];
   #keyOfLine = new Map<number, string>();
   #answer: AnswerState | null = null;
 
   /** `sessionId` is the o= session id of our answers: digits. */
-  constructor(sessionId: string, keys = new StreamKeys()) {
+  constructor(sessionId: string, keys = new StreamKeys(), mediaKeys = new MediaKeys(randomBytes)) {
     this.#sessionId = sessionId;
     this.#keys = keys;
+    this.#mediaKeys = mediaKeys;
   }
 
   static restore(snapshot: SessionMediaSnapshot): SessionMedia {
-    const media = new SessionMedia(snapshot.sessionId, new StreamKeys(snapshot.keys));
+    const { sessionId, keys, mediaKeys } = snapshot;
+    const media = new SessionMedia(sessionId, new StreamKeys(keys), new MediaKeys(randomBytes, mediaKeys));
     // The known streams meet the offer that they come from: each gets its own key again.
     media.applyOffer(snapshot.offer);
     media.#answer = snapshot.answer;
@@ -50,7 +58,13 @@ export class SessionMedia {
   }
 
   snapshot(): SessionMediaSnapshot {
-    return { sessionId: this.#sessionId, offer: this.#offer, keys: this.#keys.snapshot(), answer: this.#answer };
+    return {
+      sessionId: this.#sessionId,
+      offer: this.#offer,
+      keys: this.#keys.snapshot(),
+      mediaKeys: this.#mediaKeys.snapshot(),
+      answer: this.#answer,
+    };
   }
 
   get mediaLines(): readonly OfferedMediaLine[] {
@@ -76,13 +90,16 @@ export class SessionMedia {
     this.#offer = sdp;
     this.#lines = mediaLines;
     this.#keyOfLine = this.#keys.assign(mediaLines);
+    this.#mediaKeys.offered(mediaLines);
     const streams: OfferedStream[] = [];
     for (const line of mediaLines) {
       const refusal = refusalOf(line);
       if (refusal !== null && refusal !== 'port-zero') warnings.push(refusalWarning(line, refusal));
       const key = this.#keyOfLine.get(line.index);
       if (key === undefined) continue;
-      streams.push({ label: line.label, formats: line.formats, sending: refusal === null && !line.held, key });
+      const srtp = this.#mediaKeys.srtpOf(line, key);
+      const sending = refusal === null && !line.held;
+      streams.push({ label: line.label, formats: line.formats, sending, ...(srtp && { srtp }), key });
     }
     if (streams.length > 1 && streams.some((stream) => stream.label === null)) {
       warnings.push({ code: 'label-missing', message: 'Streams without a label are told apart by their order.' });
@@ -93,14 +110,19 @@ export class SessionMedia {
   /** The answer to the latest offer. A stream without address, because no port was free, is refused with port 0. */
   answer(addresses: ReadonlyMap<string, StreamAddress>, host: string): string {
     const byLine = new Map<number, StreamAddress>();
+    const crypto = new Map<number, string>();
     for (const line of this.#lines) {
       const key = this.#keyOfLine.get(line.index);
       const address = key === undefined ? undefined : addresses.get(key);
-      if (address && refusalOf(line) === null) byLine.set(line.index, address);
+      if (key === undefined || !address || refusalOf(line) !== null) continue;
+      byLine.set(line.index, address);
+      const ours = this.#mediaKeys.answerFor(line, key);
+      if (ours !== null) crypto.set(line.index, ours);
     }
     this.#answer = answerOffer({
       mediaLines: this.#lines,
       addresses: byLine,
+      crypto,
       host,
       sessionId: this.#sessionId,
       previous: this.#answer,

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { answerOffer } from '../../src/siprec/answer.ts';
+import { MediaKeys } from '../../src/siprec/media-keys.ts';
 import { readOffer } from '../../src/siprec/sdp.ts';
 import { SessionMedia } from '../../src/siprec/session-media.ts';
 
@@ -21,7 +22,7 @@ describe('offer and answer', () => {
   const names = readdirSync(directory).filter((name) => name.endsWith('.txt'));
   test.each(names)('%s', (name) => {
     const { host, exchanges } = readDialog(name);
-    const media = new SessionMedia('1000');
+    const media = new SessionMedia('1000', undefined, new MediaKeys((octets) => new Uint8Array(octets)));
     expect(exchanges.length).toBeGreaterThan(0);
     for (const { offer, answer } of exchanges) {
       const { streams } = media.applyOffer(offer.replaceAll('\n', '\r\n'));

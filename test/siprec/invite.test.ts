@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SRTP_SUITES } from '../../src/rtp/srtp/suites.ts';
 import { judgeInvite } from '../../src/siprec/invite.ts';
 import { readOffer } from '../../src/siprec/sdp.ts';
 import { METADATA, SDP, withDirection } from './bodies.ts';
@@ -55,7 +56,14 @@ describe('what is refused, and why', () => {
       SDP.replaceAll('RTP/AVP', 'RTP/SAVP'),
       mark,
       METADATA,
-      'SRTP is not supported: send RTP/AVP to the recorder.',
+      `No a=crypto line that can be used. Suites: ${Object.keys(SRTP_SUITES).join(' ')}.`,
+    ],
+    [
+      'DTLS only',
+      SDP.replaceAll('RTP/AVP', 'UDP/TLS/RTP/SAVP'),
+      mark,
+      METADATA,
+      'DTLS-SRTP is not supported: offer RTP/SAVP with a=crypto, or RTP/AVP.',
     ],
     [
       'another transport',

@@ -174,9 +174,9 @@ describe('INVITE', () => {
     ['video only', { body: multipart(SDP.replaceAll('m=audio', 'm=video')) }, 'There is no audio stream.'],
     ['all ports 0', { body: multipart(SDP.replace(/audio \d+/g, 'audio 0')) }, 'Every audio stream has port 0.'],
     [
-      'SRTP',
-      { body: multipart(SDP.replaceAll('RTP/AVP', 'RTP/SAVP')) },
-      'SRTP is not supported: send RTP/AVP to the recorder.',
+      'DTLS-SRTP only',
+      { body: multipart(SDP.replaceAll('RTP/AVP', 'UDP/TLS/RTP/SAVP')) },
+      'DTLS-SRTP is not supported: offer RTP/SAVP with a=crypto, or RTP/AVP.',
     ],
   ])('%s: 488 after the delay, nothing recorded', async (_name, message, why) => {
     const { invite, session } = await begin(message);
