@@ -1,4 +1,5 @@
 // SRTP of one stream: opens what its sender protects, protects what we send to him (RFC 3711).
+import type { CaptureStreamChange } from '../recording/engines.ts';
 import type { MediaFormat, StreamSrtp } from '../recording/media.ts';
 import { RtpHeader, readRtpHeader } from '../rtp/packet.ts';
 import { isWholeRtcp } from '../rtp/rtcp.ts';
@@ -49,8 +50,8 @@ export class StreamProtection {
   }
 
   /** After a new offer. The same keys change nothing; the keys before them go on opening what was sent with them. */
-  renegotiate(srtp: StreamSrtp | undefined, formats: readonly MediaFormat[]): void {
-    this.#formats = formats;
+  renegotiate({ srtp, formats }: CaptureStreamChange): void {
+    if (formats) this.#formats = formats;
     this.#plainSsrc = -1;
     if (srtp === undefined) return;
     this.#plainToo = srtp.plainToo;

@@ -123,9 +123,8 @@ export class MediaStream implements DatagramSink {
   update(change: CaptureStreamChange, nowMs: number): void {
     if (this.#state === 'resting' || this.#state === 'binding') return;
     if (change.formats) this.#counter.setClocks(change.formats);
-    const formats = change.formats ?? this.#spec.formats;
-    if (this.#protection) this.#protection.renegotiate(change.srtp, formats);
-    else this.#protection = StreamProtection.of(change.srtp, formats);
+    if (this.#protection) this.#protection.renegotiate(change);
+    else this.#protection = StreamProtection.of(change.srtp, change.formats ?? this.#spec.formats);
     if (change.receiving === true && this.#state === 'inactive') {
       this.#state = 'receiving';
       this.#counter.resynchronise();
