@@ -13,6 +13,7 @@ export const ERROR_CATALOGUE = {
   DECLINED_BY_RULE: 'A rule says that this call is not recorded.',
   DRAINING: 'The recorder is shutting down and takes no new recordings.',
   CAPTURE_FAILED: 'The capture worker failed: see the log for its error.',
+  SESSION_INTERVAL_TOO_SMALL: 'The session would have to be refreshed more often than every 90 seconds.',
   SOURCE_NOT_ALLOWED: 'This address may not record here: add it to access.sources of the recorder.',
   CREDENTIALS_NEEDED: 'Recording here needs the name and secret of one of access.users.',
   SOURCE_TOO_BUSY: 'This address has reached its limit of calls.',

@@ -1,8 +1,7 @@
 // What this recording server says of itself in every answer (RFC 3261 §20.1, §20.5, §20.37; RFC 7866 §5.2, §9.2).
 
 const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY';
-/** `timer` is missing because session timers are not done. */
-const SUPPORTED = 'siprec';
+const SUPPORTED = 'siprec, timer';
 const ACCEPT = 'application/sdp, application/rs-metadata+xml, application/rs-metadata, multipart/mixed';
 
 export type Transport = 'udp' | 'tcp' | 'tls';

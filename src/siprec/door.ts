@@ -90,7 +90,7 @@ class Door implements SiprecDoor {
       acceptPlainCalls: options.acceptPlainCalls ?? false,
       product: options.userAgent ?? 'sipreel',
       mediaAddress: typeof mediaAddress === 'string' ? async () => mediaAddress : mediaAddress,
-      sendBye: (dialogId, headers) => requestInDialog(srf, clock, { method: 'BYE', dialogId, headers }),
+      requestInDialog: (request) => requestInDialog(srf, clock, request),
       onDialog: (dialogId, session) => this.#dialogs.set(dialogId, session),
     };
   }

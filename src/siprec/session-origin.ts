@@ -1,6 +1,7 @@
 // Where a recording session comes from: what of its INVITE is needed for as long as it lasts. Plain data.
 import type { Transport } from './capabilities.ts';
 import type { SessionContentSnapshot } from './session-content.ts';
+import type { SessionTimerState } from './session-timer.ts';
 import type { SipHeader } from './sip-headers.ts';
 import type { Endpoint, IncomingRequest } from './srf.ts';
 
@@ -23,6 +24,7 @@ export interface RecordingSessionSnapshot {
   /** Our media address. */
   host: string;
   content: SessionContentSnapshot;
+  timer: SessionTimerState | null;
 }
 
 export function originOf(invite: IncomingRequest): SessionOrigin {

@@ -23,10 +23,11 @@ import type { Recordings } from './recordings.ts';
 import { SessionContent, type SessionContentParts } from './session-content.ts';
 import { SessionJournal } from './session-journal.ts';
 import { peerOf, type RecordingSessionSnapshot, type SessionOrigin } from './session-origin.ts';
+import { refuseInterval, SessionTimer } from './session-timer.ts';
 import type { RestoredHold } from './shared-recording.ts';
 import { headerList, headerValue } from './sip-headers.ts';
 import { refusalForCode, refusalForError, type SipRefusal } from './sip-status.ts';
-import type { IncomingRequest, InDialogResult, OutgoingResponse } from './srf.ts';
+import type { IncomingRequest, InDialogRequest, InDialogResult, OutgoingResponse } from './srf.ts';
 
 export type SessionPhase = 'starting' | 'answered' | 'established' | 'ending' | 'ended';
 
@@ -41,7 +42,7 @@ export interface SessionEnvironment {
   product: string;
   /** Our media address as seen from that client. */
   mediaAddress: (peerHost: string) => Promise<string>;
-  sendBye: (dialogId: string, headers: Record<string, string>) => Promise<InDialogResult>;
+  requestInDialog: (request: InDialogRequest) => Promise<InDialogResult>;
   /** The dialog exists from here on; called before any request inside it can arrive. */
   onDialog: (dialogId: string, session: RecordingSession) => void;
   onEnded: (session: RecordingSession) => void;
@@ -55,6 +56,7 @@ export class RecordingSession {
   readonly #environment: SessionEnvironment;
   readonly #content: SessionContent;
   readonly #journal: SessionJournal;
+  readonly #timer: SessionTimer;
   readonly #log: Log;
   #phase: SessionPhase = 'starting';
   #dialogId: string | null = null;
@@ -85,6 +87,11 @@ export class RecordingSession {
       onEnded: (reason) => this.#onRecordingEnded(reason),
       snapshot: () => this.snapshot(),
     });
+    this.#timer = new SessionTimer({
+      clock: environment.clock,
+      refresh: (method, headers) => this.#refresh(method, headers),
+      onExpired: (why) => this.#expire(why),
+    });
     this.#journal = new SessionJournal({
       clock: environment.clock,
       ...origin,
@@ -99,11 +106,12 @@ export class RecordingSession {
     holds: readonly RestoredHold[],
     environment: SessionEnvironment,
   ): RecordingSession {
-    const { origin, content, dialogId, phase, host } = snapshot;
+    const { origin, content, dialogId, phase, host, timer } = snapshot;
     const session = new RecordingSession(origin, environment, (parts) => SessionContent.restore(parts, content, holds));
     session.#dialogId = dialogId;
     session.#phase = phase;
     session.#host = host;
+    session.#timer.restore(timer);
     return session;
   }
 
@@ -117,6 +125,7 @@ export class RecordingSession {
       origin: this.#origin,
       host: this.#host,
       content: this.#content.snapshot(),
+      timer: this.#timer.state,
     };
   }
 
@@ -189,7 +198,7 @@ export class RecordingSession {
     const { headers, remote } = invite;
     const body = readRecordingBody(headerValue(headers, 'content-type'), invite.body);
     const offer = this.#content.readOffer(body);
-    const refusal = judgeInvite(headers, body, this.#content.mediaLines, acceptPlainCalls);
+    const refusal = refuseInterval(headers) ?? judgeInvite(headers, body, this.#content.mediaLines, acceptPlainCalls);
     if (refusal) {
       this.#log.info({ peer: peerOf(this.#origin), why: refusal.headers.Warning }, 'INVITE refused');
       return refusal;
@@ -208,7 +217,8 @@ export class RecordingSession {
 
   #accept(invite: IncomingRequest): void {
     const body = this.#content.answer(this.#host);
-    const response = { status: 200, reason: 'OK', headers: this.#sessionHeaders(body), body };
+    const headers = { ...this.#sessionHeaders(body), ...this.#timer.answer(invite.headers) };
+    const response = { status: 200, reason: 'OK', headers, body };
     invite.respond(this.#branded(response), (outcome) => {
       if (!outcome.ok) {
         // CANCEL was faster, or the SIP server is gone: there is no dialog.
@@ -277,13 +287,34 @@ export class RecordingSession {
     if (this.#phase !== 'established' || this.#dialogId === null) return;
     this.#phase = 'ending';
     const headers = { Reason: `SIP;cause=200;text="recording ${reason}"`, 'User-Agent': this.#environment.product };
-    const result = await this.#environment.sendBye(this.#dialogId, headers);
+    const result = await this.#environment.requestInDialog({ method: 'BYE', dialogId: this.#dialogId, headers });
     // Kept only if a recording still runs: mostly it ended before the BYE.
     this.#journal.exchanged(result);
     if (result.error !== null) this.#log.warn({ why: result.error }, 'BYE not answered');
     // OpenSIPS answers 405 and has ended the dialog all the same; 408 and 481 mean that nobody is there.
     else this.#log.info({ reason, status: result.status }, 'recording session ended by us');
     this.#ended();
+  }
+
+  /** Keeps the session alive where the client left that to us. */
+  async #refresh(method: 'UPDATE' | 'INVITE', headers: Record<string, string>): Promise<InDialogResult> {
+    const body = method === 'INVITE' ? (this.#content.localSdp ?? undefined) : undefined;
+    const session = { ...this.#sessionHeaders(body), 'User-Agent': this.#environment.product };
+    const result = await this.#environment.requestInDialog({
+      method,
+      dialogId: this.#dialogId ?? '',
+      headers: { ...session, ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
+    this.#journal.exchanged(result);
+    return result;
+  }
+
+  #expire(why: string): void {
+    if (this.#isOver) return;
+    this.#log.warn({ why }, 'the session timer has expired');
+    this.#content.leave('abandoned', [`SIP;cause=408;text="session timer: ${why}"`]);
+    this.#hangUp('abandoned');
   }
 
   #enqueue(request: IncomingRequest): void {
@@ -314,7 +345,8 @@ export class RecordingSession {
       response.body = this.#content.localSdp ?? '';
       this.#offerOpen = true;
     }
-    if (method === 'INVITE' || method === 'UPDATE') response.headers = this.#sessionHeaders(response.body);
+    if (method === 'INVITE' || method === 'UPDATE')
+      response.headers = { ...this.#sessionHeaders(response.body), ...this.#timer.answer(headers) };
     this.#respond(request, response);
   }
 
@@ -339,6 +371,7 @@ export class RecordingSession {
   #ended(): void {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
+    this.#timer.stop();
     this.#over.resolve();
     this.#environment.onEnded(this);
   }

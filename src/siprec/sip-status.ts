@@ -14,6 +14,7 @@ const UNAVAILABLE = (retryAfterS: number) => ({ status: 503, reason: 'Service Un
 /** 503 makes clients try their next recording server; Retry-After says when this one may be worth asking again. */
 const STATUS: Partial<Record<ErrorCode, { status: number; reason: string; retryAfterS?: number }>> = {
   NO_USABLE_AUDIO: { status: 488, reason: 'Not Acceptable Here' },
+  SESSION_INTERVAL_TOO_SMALL: { status: 422, reason: 'Session Interval Too Small' },
   SOURCE_NOT_ALLOWED: { status: 403, reason: 'Forbidden' },
   CREDENTIALS_NEEDED: { status: 401, reason: 'Unauthorized' },
   SOURCE_TOO_BUSY: UNAVAILABLE(10),

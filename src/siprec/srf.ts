@@ -137,11 +137,19 @@ export function receiveRequests(
   for (const method of METHODS) srf.use(method, () => {});
 }
 
-/** Sends a request inside a dialog and waits for its final response. Never rejects. */
+export interface InDialogRequest {
+  method: string;
+  /** The SIP server's id of the dialog. */
+  dialogId: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
+/** Sends a request inside a dialog and waits for its final response; a 2xx to an INVITE is acknowledged. Never rejects. */
 export function requestInDialog(
   connected: ConnectedSrf,
   clock: Clock,
-  request: { method: string; dialogId: string; headers: Record<string, string> },
+  request: InDialogRequest,
 ): Promise<InDialogResult> {
   const { promise, resolve } = Promise.withResolvers<InDialogResult>();
   let sentRaw: string | null = null;
@@ -150,12 +158,18 @@ export function requestInDialog(
   try {
     (connected as unknown as Srf).request(
       'sip:placeholder',
-      { method: request.method, stackDialogId: request.dialogId, headers: { ...request.headers } },
+      {
+        method: request.method,
+        stackDialogId: request.dialogId,
+        headers: { ...request.headers },
+        ...(request.body === undefined ? {} : { body: request.body }),
+      },
       (error, sent) => {
         if (error || !sent) return fail(error ?? 'not sent');
         sentRaw = sent.raw ?? null;
-        sent.on('response', (response: Message & { status: number }) => {
+        sent.on('response', (response: Message & { status: number }, acknowledge: (options?: object) => void) => {
           if (response.status < 200) return;
+          if (request.method === 'INVITE' && response.status < 300) acknowledge();
           resolve({ sentRaw, receivedRaw: response.raw ?? null, status: response.status, error: null });
         });
       },

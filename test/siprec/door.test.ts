@@ -80,7 +80,7 @@ describe('outside of dialogs', () => {
         reason: 'OK',
         headers: {
           Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY',
-          Supported: 'siprec',
+          Supported: 'siprec, timer',
           Accept: 'application/sdp, application/rs-metadata+xml, application/rs-metadata, multipart/mixed',
           Server: 'sipreel',
         },

@@ -116,6 +116,26 @@ async function until(condition: () => boolean): Promise<void> {
   expect(condition()).toBe(true);
 }
 
+test.each(['UPDATE', 'INVITE'])('a client that leaves the refreshing to us gets %s, and stays', async (method) => {
+  const { dialog } = await establish();
+  // Inside a session any interval is taken: this one makes us refresh after a second.
+  const headers = [
+    'Supported: timer',
+    'Session-Expires: 2;refresher=uas',
+    ...(method === 'UPDATE' ? ['Allow: UPDATE'] : []),
+  ];
+  const answer = await dialog.ask({ method: 'UPDATE', cseq: 2, headers });
+  expect(header(answer, 'Session-Expires')).toBe('2;refresher=uas');
+  const refresh = await udp.take(new RegExp(`^${method} `));
+  expect(header(refresh, 'Session-Expires')).toBe('2;refresher=uac');
+  expect(header(refresh, 'Supported')).toBe('siprec, timer');
+  expect(body(refresh)).toEqual(method === 'INVITE' ? expect.stringMatching(/^v=0[\s\S]*a=recvonly/) : '');
+  dialog.answer(refresh, '200 OK', [`Contact: <sip:src@127.0.0.1:${udp.port}>`]);
+  if (method === 'INVITE') await udp.take(/^ACK /);
+  await dialog.ask({ method: 'BYE', cseq: 3 });
+  await until(() => door.sessions === 0);
+});
+
 describe('a recording session', () => {
   test.each(['udp', 'tcp'] as const)(
     'over %s: INVITE, ACK, re-INVITE, UPDATE, INFO, OPTIONS, BYE',

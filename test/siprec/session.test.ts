@@ -31,7 +31,7 @@ beforeEach(() => {
     acceptPlainCalls: false,
     product: 'sipreel/test',
     mediaAddress: async () => '192.0.2.10',
-    sendBye: (dialogId, headers) => {
+    requestInDialog: ({ dialogId, headers }) => {
       const { promise, resolve } = Promise.withResolvers<InDialogResult>();
       const answer = (result: Partial<InDialogResult>) =>
         resolve({ sentRaw: 'BYE sip:x SIP/2.0\r\n\r\n', receivedRaw: null, status: 200, error: null, ...result });
@@ -98,7 +98,7 @@ describe('INVITE', () => {
       headers: {
         Contact: '<sip:sipreel@localhost>;+sip.srs',
         Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY',
-        Supported: 'siprec',
+        Supported: 'siprec, timer',
         Accept: 'application/sdp, application/rs-metadata+xml, application/rs-metadata, multipart/mixed',
         'Content-Type': 'application/sdp',
         Server: 'sipreel/test',
@@ -563,7 +563,7 @@ describe('other requests inside the dialog', () => {
   test('OPTIONS', async () => {
     const { session } = await established();
     const request = await send(session, 'OPTIONS');
-    expect([request.status, request.responses[0]?.headers.Supported]).toEqual([200, 'siprec']);
+    expect([request.status, request.responses[0]?.headers.Supported]).toEqual([200, 'siprec, timer']);
   });
 
   test.each(['REFER', 'SUBSCRIBE', 'PUBLISH', 'PRACK'])('%s is not for us', async (method) => {
@@ -599,5 +599,42 @@ test('the journal holds every message of the session, in order, with addresses',
     local: { host: '192.0.2.10', port: 5070 },
     remote: { host: '192.0.2.1', port: 5060 },
     message: null,
+  });
+});
+
+describe('session timers', () => {
+  const asks = { headers: { Supported: 'timer', 'Session-Expires': '1800' } };
+
+  test('a client that vanishes: BYE 32 s before the end, and the recording says why', async () => {
+    const { invite } = await established(asks);
+    expect(invite.responses[0]!.headers).toMatchObject({ 'Session-Expires': '1800;refresher=uac', Require: 'timer' });
+    clock.advance(1_768_000);
+    await settle();
+    expect(byes.map(({ headers }) => headers.Reason)).toEqual(['SIP;cause=200;text="recording abandoned"']);
+    expect(recorder.recording.stops).toEqual(['abandoned']);
+    byes[0]!.answer({});
+    await settle();
+    expect([ended, clock.pendingTimers]).toEqual([1, 0]);
+  });
+
+  test('its refresh by UPDATE gets the headers again, and nobody else gets any', async () => {
+    const { session } = await established(asks);
+    clock.advance(900_000);
+    const update = await send(session, 'UPDATE', asks);
+    expect(update.responses[0]!.headers).toMatchObject({ 'Session-Expires': '1800;refresher=uac' });
+    clock.advance(1_700_000);
+    expect(byes).toEqual([]);
+    const without = await send(session, 'UPDATE');
+    expect(without.responses[0]!.headers).not.toHaveProperty('Session-Expires');
+    clock.advance(10_000_000);
+    expect(byes).toEqual([]);
+  });
+
+  test('an interval below 90 s is refused with 422, but never inside a session', async () => {
+    const short = { headers: { Supported: 'timer', 'Session-Expires': '60' } };
+    const { invite } = await answered(short);
+    expect([invite.status, invite.responses[0]!.headers['Min-SE'], ended]).toEqual([422, '90', 1]);
+    const { session } = await established();
+    expect((await send(session, 'UPDATE', short)).status).toBe(200);
   });
 });
