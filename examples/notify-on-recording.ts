@@ -53,7 +53,7 @@ async function run(program: string, wav: string): Promise<void> {
 }
 
 try {
-  const overrides = { data: values.data, sip: { listen: values.sip } };
+  const overrides = { data: values.data, sip: { listen: values.sip }, http: { listen: [] } };
   const app = await startApp(loadConfig({ file: values.config, environment: process.env, overrides }), {
     log,
     onFiled,

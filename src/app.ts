@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createArchive } from './archive/archive.ts';
+import { AuditFile } from './archive/audit-file.ts';
+import { DirectoryLibrary } from './archive/directory-library.ts';
 import { lockDataDirectory } from './archive/lock.ts';
 import { createCapture } from './capture/capture-engine.ts';
 import { accessOptions } from './config/access-options.ts';
@@ -12,8 +14,10 @@ import {
   parsePortRange,
   parseSipListener,
 } from './config/addresses.ts';
+import { httpSettings } from './config/http-settings.ts';
 import type { Config } from './config/schema.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
+import { createHttpDoor, type HttpDoor } from './http/door.ts';
 import { processAnchor, systemClock } from './lib/clock.ts';
 import { closeOnce } from './lib/close.ts';
 import { RecorderError } from './lib/errors.ts';
@@ -36,6 +40,10 @@ export interface App {
   sipAddresses: string[];
   /** `127.0.0.1:15060`, … as bound, for mod_oreka. */
   orekaAddresses: string[];
+  /** `http://127.0.0.1:8060`, … as bound. */
+  httpAddresses: string[];
+  /** Logs one browser in, within a quarter of an hour; null without the HTTP API. Not for the log. */
+  loginLink: string | null;
   /** Recordings that a previous process left and this one finishes. */
   recovered: number;
   /** How media is received. */
@@ -67,6 +75,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     }
   });
 
+  let httpDoor: HttpDoor | undefined;
   try {
     const dataDirectory = resolve(config.data);
     closers.push(await lockDataDirectory(dataDirectory));
@@ -92,7 +101,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       audio: { layout: config.audio.layout, sampleRateHz: config.audio.sampleRateHz },
       rules,
       concurrency: config.audio.renderers,
-      onFiled: options.onFiled ?? (() => {}),
+      onFiled: (filed) => {
+        httpDoor?.filed(filed.document);
+        options.onFiled?.(filed);
+      },
     });
     closers.push(() => finisher.close());
 
@@ -162,6 +174,22 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(() => orekaDoor.close());
     const orekaAddresses = (await orekaDoor.start()).map(formatHostPort);
 
+    const library = new DirectoryLibrary({ dataDirectory, clock, log });
+    await library.prepare();
+    httpDoor = createHttpDoor({
+      settings: httpSettings(config),
+      dataDirectory,
+      library,
+      control: null,
+      audit: new AuditFile(dataDirectory, clock),
+      readiness: () => recorder.readiness(),
+      captureHealth: () => capture.health(),
+      clock,
+      log,
+    });
+    closers.push(httpDoor.close);
+    const http = await httpDoor.start();
+
     const end = closeOnce(async () => {
       await recorder.stopAll('stopped');
       await closeAll();
@@ -169,6 +197,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     return {
       sipAddresses: signalling.sipAddresses,
       orekaAddresses,
+      httpAddresses: http.addresses.map((address) => `http://${formatHostPort(address)}`),
+      loginLink: http.loginLink,
       recovered,
       receiver: capture.health().receiver,
       get activeRecordings() {

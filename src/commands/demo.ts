@@ -45,6 +45,7 @@ export async function demo(args: string[]): Promise<number> {
       data: values.data,
       sip: { listen: ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0'] },
       oreka: { listen: ['127.0.0.1:0'] },
+      http: { listen: [] },
       rtp: { bindAddress: '127.0.0.1', restSeconds: 0, workers: 1 },
     },
   });

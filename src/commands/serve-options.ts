@@ -8,6 +8,7 @@ export const CONFIG_OPTIONS = {
   data: { type: 'string' },
   sip: { type: 'string', multiple: true },
   oreka: { type: 'string', multiple: true },
+  http: { type: 'string', multiple: true },
   'media-address': { type: 'string' },
   'rtp-ports': { type: 'string' },
   drachtio: { type: 'string' },
@@ -19,6 +20,7 @@ export const CONFIG_OPTIONS_USAGE = `  --config FILE            YAML configurati
   --data DIR               where everything is stored (./data)
   --sip udp:HOST:PORT      listen there, also tcp: and tls:; may be repeated (udp and tcp on 0.0.0.0:5060)
   --oreka HOST:PORT        hear mod_oreka there; may be repeated (0.0.0.0:15060); "off" for not at all
+  --http HOST:PORT         the HTTP API there; may be repeated (127.0.0.1:8060); "off" for not at all
   --media-address IP       address in our SDP answers (the one that faces the client)
   --rtp-ports A-B          port range for RTP and RTCP (40000-64999)
   --drachtio HOST:PORT     use this drachtio server instead of the embedded one
@@ -26,7 +28,7 @@ export const CONFIG_OPTIONS_USAGE = `  --config FILE            YAML configurati
   --log-level LEVEL        debug, info, warn or error`;
 
 export type ConfigFlags = {
-  [Name in keyof typeof CONFIG_OPTIONS]?: Name extends 'sip' | 'oreka' ? string[] : string;
+  [Name in keyof typeof CONFIG_OPTIONS]?: Name extends 'sip' | 'oreka' | 'http' ? string[] : string;
 } & { 'event-socket'?: string };
 
 /** Throws CONFIG_INVALID with every mistake, whichever source it came from. */
@@ -35,6 +37,7 @@ export function configFromFlags(flags: ConfigFlags): Config {
   if (flags.data !== undefined) overrides.data = flags.data;
   if (flags.sip !== undefined) overrides.sip = { listen: flags.sip };
   if (flags.oreka !== undefined) overrides.oreka = { listen: flags.oreka.filter((address) => address !== 'off') };
+  if (flags.http !== undefined) overrides.http = { listen: flags.http.filter((address) => address !== 'off') };
   if (flags['media-address'] !== undefined || flags['rtp-ports'] !== undefined) {
     overrides.rtp = { mediaAddress: flags['media-address'], ports: flags['rtp-ports'] };
   }

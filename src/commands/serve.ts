@@ -26,8 +26,10 @@ export async function serve(args: string[]): Promise<number> {
     return exitCodeOf(error);
   });
   if (typeof app === 'number') return app;
-  const { sipAddresses: sip, orekaAddresses: oreka, recovered, receiver } = app;
-  log.info({ sip, oreka, data: config.data, rtpPorts: config.rtp.ports, receiver, recovered }, 'ready');
+  const { sipAddresses: sip, orekaAddresses: oreka, httpAddresses: http, recovered, receiver } = app;
+  log.info({ sip, oreka, http, data: config.data, rtpPorts: config.rtp.ports, receiver, recovered }, 'ready');
+  // Not in the log: it lets in whoever has it first.
+  if (app.loginLink) console.error(`Open in a browser on this machine within 15 minutes: ${app.loginLink}`);
 
   return new Promise((resolve) => {
     let signals = 0;

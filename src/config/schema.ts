@@ -5,6 +5,7 @@ import { access, accessMistakes } from './sections/access.ts';
 import { audio } from './sections/audio.ts';
 import { drachtio } from './sections/drachtio.ts';
 import { freeswitch } from './sections/freeswitch.ts';
+import { http } from './sections/http.ts';
 import { limits } from './sections/limits.ts';
 import { log } from './sections/log.ts';
 import { oreka } from './sections/oreka.ts';
@@ -25,6 +26,7 @@ export const configSchema = z
     freeswitch: freeswitch.prefault({}),
     rtp: rtp.prefault({}),
     drachtio: drachtio.prefault({}),
+    http: http.prefault({}),
     limits: limits.prefault({}),
     audio: audio.prefault({}),
     storage: storage.prefault({}),

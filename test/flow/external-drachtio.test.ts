@@ -29,7 +29,7 @@ async function drachtioServer(adminPort = 0) {
 async function recorderOn(adminPort: number, secret = SECRET) {
   const data = await temporaryDirectory();
   const config = join(data, 'config.yaml');
-  await writeFile(config, 'drachtio: { patienceSeconds: 1 }\noreka: { listen: [] }\n');
+  await writeFile(config, 'drachtio: { patienceSeconds: 1 }\noreka: { listen: [] }\nhttp: { listen: [] }\n');
   const firstPort = 3_000 + 100 * Math.floor(Math.random() * 20);
   const recorder = new ServeProcess(
     [

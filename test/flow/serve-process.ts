@@ -72,7 +72,16 @@ export class ServeProcess {
 
 /** Serves on loopback with free ports into `data`; ended with the test. */
 export function serve(data: string, ...extra: string[]): ServeProcess {
-  const loopback = ['--sip', 'udp:127.0.0.1:0', '--sip', 'tcp:127.0.0.1:0', '--oreka', '127.0.0.1:0'];
+  const loopback = [
+    '--sip',
+    'udp:127.0.0.1:0',
+    '--sip',
+    'tcp:127.0.0.1:0',
+    '--oreka',
+    '127.0.0.1:0',
+    '--http',
+    '127.0.0.1:0',
+  ];
   // Several servers run at once: each has ports of its own, below those of the capture tests (12000 on), those that the
   // captured mod_oreka calls announce (16384 to 32768), and those that the system hands out.
   const firstPort = 5_200 + 1_000 * Math.floor(Math.random() * 5);

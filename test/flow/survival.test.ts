@@ -85,7 +85,7 @@ describe('SIGTERM', () => {
 describe('a start that cannot work says why', () => {
   const startup = async (...args: string[]) => {
     const data = await temporaryDirectory();
-    const process = new ServeProcess(['--data', data, '--oreka', 'off', ...args]);
+    const process = new ServeProcess(['--data', data, '--oreka', 'off', '--http', 'off', ...args]);
     const { code } = await process.exited;
     return { code, text: [...process.log.map((line) => line.msg), ...process.noise].join('\n') };
   };

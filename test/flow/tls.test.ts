@@ -74,10 +74,21 @@ test('a certificate that cannot be read keeps the recorder from starting, and is
   const data = await temporaryDirectory();
   const config = join(data, 'config.yaml');
   await writeFile(config, `tls: { certificateFile: ${pem('server.pem')}, keyFile: /nonexistent/server.key }\n`);
-  const recorder = new ServeProcess(['--data', data, '--config', config, '--oreka', 'off', '--sip', 'tls:127.0.0.1:0']);
+  const recorder = new ServeProcess([
+    '--data',
+    data,
+    '--config',
+    config,
+    '--oreka',
+    'off',
+    '--http',
+    'off',
+    '--sip',
+    'tls:127.0.0.1:0',
+  ]);
   expect((await recorder.exited).code).toBe(71);
   expect(recorder.log.at(-1)?.msg).toMatch('/nonexistent/server.key');
-  const incomplete = new ServeProcess(['--data', data, '--oreka', 'off', '--sip', 'tls:127.0.0.1:0']);
+  const incomplete = new ServeProcess(['--data', data, '--oreka', 'off', '--http', 'off', '--sip', 'tls:127.0.0.1:0']);
   expect((await incomplete.exited).code).toBe(78);
   expect(incomplete.noise.join('\n')).toMatch('tls.certificateFile: is needed for a tls listener');
 });

@@ -1,0 +1,19 @@
+// The HTTP door's settings in its own units.
+import type { HttpSettings } from '../http/parts.ts';
+import { parseHostPort } from './addresses.ts';
+import type { Config } from './schema.ts';
+
+const HOUR_MS = 3_600_000;
+
+export function httpSettings({ http }: Config): HttpSettings {
+  const { hosts, trustedProxies, metrics, requestsPerMinute } = http;
+  return {
+    listen: http.listen.map((text) => parseHostPort(text)!),
+    hosts,
+    trustedProxies,
+    metrics,
+    requestsPerMinute,
+    sessionMs: http.sessionHours * HOUR_MS,
+    sessionIdleMs: http.sessionIdleHours * HOUR_MS,
+  };
+}

@@ -1,0 +1,35 @@
+// What the HTTP door needs of the rest, and its settings.
+import type { CaptureHealth } from '../capture/capture-engine.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Readiness } from '../recording/admission.ts';
+import type { AuditLog } from '../recording/audit.ts';
+import type { RecordingControl } from '../recording/control.ts';
+import type { RecordingLibrary } from '../recording/library.ts';
+
+export interface HttpSettings {
+  listen: { host: string; port: number }[];
+  /** Further names under which the door is reached, lower case. */
+  hosts: string[];
+  /** Addresses and networks of proxies whose X-Forwarded-For and -Proto are believed. */
+  trustedProxies: string[];
+  /** Whether /metrics is given to everybody. */
+  metrics: 'token' | 'open';
+  /** Of one token, page session or, without either, address. */
+  requestsPerMinute: number;
+  sessionMs: number;
+  sessionIdleMs: number;
+}
+
+export interface HttpParts {
+  settings: HttpSettings;
+  dataDirectory: string;
+  library: RecordingLibrary;
+  /** Null: running recordings cannot be listed or controlled, and there are no routes for it. */
+  control: RecordingControl | null;
+  audit: AuditLog;
+  readiness: () => Readiness;
+  captureHealth: () => CaptureHealth;
+  clock: Clock;
+  log: Log;
+}

@@ -1,0 +1,116 @@
+// Audio and journal of a recording, whole or in one range. The audit log has the act before the first octet leaves.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { RecorderError } from '../../lib/errors.ts';
+import type { AuditLog } from '../../recording/audit.ts';
+import type { RecordedFile } from '../../recording/document.ts';
+import type { OpenRecordingFile, RecordingLibrary } from '../../recording/library.ts';
+import { HttpProblem } from '../problem.ts';
+import { noneMatchFails, rangeOf } from '../range.ts';
+import { callerOf, type Server } from '../route-types.ts';
+import { idParams, problems } from '../schemas.ts';
+import { recordingFor } from './recordings.ts';
+
+/** Files open at the same time, of all callers together. */
+const MAX_OPEN_FILES = 256;
+
+const TYPES = { audio: 'audio/wav', journal: 'application/x-pcapng' } as const;
+const octets = z.any().describe('The file, or the part of it that Range asks for');
+
+export function fileRoutes(server: Server, library: RecordingLibrary, audit: AuditLog): void {
+  let open = 0;
+
+  async function send(request: FastifyRequest<{ Params: { id: string } }>, reply: FastifyReply, asked: Asked) {
+    const caller = callerOf(request);
+    const { document } = await recordingFor(caller, library, request.params.id);
+    if (open >= MAX_OPEN_FILES)
+      throw new HttpProblem(503, 'TOO_MANY_READERS', 'Too many files are being read: try again.');
+    open++;
+    let file: OpenRecordingFile | null = null;
+    const close = () => {
+      open--;
+      void file?.close();
+    };
+    try {
+      file = await library.openFile(document.id, asked.role);
+      if (!file) throw new RecorderError('NOT_FOUND', `It has no ${asked.role}.`);
+      const part = describeAnswer(request, reply, file.file, asked, `${document.id}.${EXTENSIONS[asked.role]}`);
+      if (!part) {
+        close();
+        return reply.send();
+      }
+      await audit.write({
+        action: asked.download ? 'download' : 'play',
+        who: caller.who,
+        from: request.ip,
+        recordingId: document.id,
+        detail: `${file.file.name}, octets ${part.first}-${part.last} of ${file.file.octets}`,
+      });
+      const stream = file.read(part.first, part.last);
+      stream.once('close', close);
+      return reply.send(stream);
+    } catch (error) {
+      close();
+      throw error;
+    }
+  }
+
+  const tags = ['recordings'];
+  const audioQuery = z.strictObject({
+    download: z.enum(['true', 'false']).optional().describe('To be saved, not played'),
+  });
+  const whole = { 200: octets, 206: octets, ...problems };
+  for (const method of ['GET', 'HEAD'] as const) {
+    server.route({
+      method,
+      url: '/api/recordings/:id/audio',
+      exposeHeadRoute: false,
+      config: { access: 'listen' },
+      schema: { summary: 'The WAV', tags, params: idParams, querystring: audioQuery, response: whole },
+      handler: (request, reply) => send(request, reply, { role: 'audio', download: request.query.download === 'true' }),
+    });
+    server.route({
+      method,
+      url: '/api/recordings/:id/journal',
+      exposeHeadRoute: false,
+      config: { access: 'listen' },
+      schema: { summary: 'Everything received, as pcapng', tags, params: idParams, response: whole },
+      handler: (request, reply) => send(request, reply, { role: 'journal', download: true }),
+    });
+  }
+}
+
+interface Asked {
+  role: RecordedFile['role'];
+  download: boolean;
+}
+
+const EXTENSIONS = { audio: 'wav', journal: 'pcapng' } as const;
+
+/** Sets status and headers. Null if no content is to follow. */
+function describeAnswer(
+  { method, headers }: FastifyRequest,
+  reply: FastifyReply,
+  { octets: length, sha256 }: RecordedFile,
+  { role, download }: Asked,
+  name: string,
+): { first: number; last: number } | null {
+  const etag = `"${sha256}"`;
+  reply.header('etag', etag).header('accept-ranges', 'bytes').header('cache-control', 'private, no-cache');
+  if (noneMatchFails(headers['if-none-match'], etag)) {
+    reply.status(304);
+    return null;
+  }
+  // Range means something for GET alone (RFC 9110 §14.2).
+  const range = method === 'GET' ? headers.range : undefined;
+  const answer = rangeOf(range, headers['if-range'] as string | undefined, { octets: length, etag });
+  if (answer.kind === 'unsatisfiable') {
+    const contentRange = { 'content-range': `bytes */${length}` };
+    throw new HttpProblem(416, 'NO_SUCH_RANGE', `The file has ${length} octets.`, contentRange);
+  }
+  const { first, last } = answer.kind === 'part' ? answer : { first: 0, last: length - 1 };
+  reply.type(TYPES[role]).header('content-length', last - first + 1);
+  if (download) reply.header('content-disposition', `attachment; filename="${name}"`);
+  if (answer.kind === 'part') reply.status(206).header('content-range', `bytes ${first}-${last}/${length}`);
+  return method === 'HEAD' || length === 0 ? null : { first, last };
+}
