@@ -3,10 +3,15 @@ import type { Attribution, ChannelLayout } from './attribution.ts';
 import { captureWarnings } from './capture-warnings.ts';
 import { RECORDING_DOCUMENT_VERSION, type RecordingDocument, type TimelineEvent } from './document.ts';
 import type { RenderEvent, RenderResult } from './engines.ts';
-import type { SessionEvent, SessionState } from './session-state.ts';
+import type { SessionEvent, SessionState, StreamSender } from './session-state.ts';
 
 /** What rendering gave, or the reason why it gave nothing. */
 export type RenderOutcome = { result: RenderResult } | { failure: string };
+
+const MIXED_AUDIO = {
+  code: 'mixed-audio',
+  message: 'The client has mixed several parties into one stream: they cannot be told apart.',
+};
 
 /** The journal's entry in `files` is added by the archive, which decides whether it stays. */
 export function buildDocument(
@@ -63,6 +68,7 @@ export function buildDocument(
       ...state.warnings,
       ...captureWarnings(state.statistics),
       ...(result?.warnings ?? []),
+      ...(attribution.streams.some(({ rule }) => rule === 'mixed-stream') ? [MIXED_AUDIO] : []),
       ...('failure' in outcome ? [{ code: 'render-failed', message: outcome.failure }] : []),
     ],
     files: audio ? [{ name: 'audio.wav', role: 'audio', octets: audio.octets, sha256: audio.sha256 }] : [],
@@ -92,7 +98,7 @@ function streamEntries(
   result: RenderResult | null,
   isoOrNull: (mediaMs: number | null | undefined) => string | null,
 ): RecordingDocument['streams'] {
-  return state.streams.map(({ streamId, label, srtp }) => {
+  return state.streams.map(({ streamId, label, srtp, session, senders }) => {
     const attributed = attribution.streams.find((stream) => stream.streamId === streamId);
     const rendered = result?.streams.find((stream) => stream.streamId === streamId);
     const captured = state.statistics?.[streamId];
@@ -104,6 +110,8 @@ function streamEntries(
       participantId: attributed?.participantId ?? null,
       channel: attributed?.channel ?? 0,
       rule: attributed?.rule ?? 'unattributed',
+      ...(session === undefined ? {} : { session }),
+      ...(senders === undefined ? {} : { senders: senders.map((sender) => senderEntry(sender, isoOrNull)) }),
       codecs: rendered?.codecs ?? [],
       ssrcs: counted?.ssrcs ?? [],
       sources: counted?.sources ?? [],
@@ -132,6 +140,13 @@ function streamEntries(
   });
 }
 
+function senderEntry(
+  { participantId, fromMs, untilMs }: StreamSender,
+  isoOrNull: (mediaMs: number | null) => string | null,
+) {
+  return { participantId, from: isoOrNull(fromMs)!, until: isoOrNull(untilMs) };
+}
+
 function timeline(
   state: SessionState,
   attribution: Attribution,
@@ -144,8 +159,10 @@ function timeline(
   const withStream = (streamId: string) => ({ streamId, channel: channelOf(streamId) ?? 0 });
 
   const told = state.events.map((event: SessionEvent): TimelineEvent => {
-    const { type, atMs, ...rest } = event;
-    return { type, ...at(atMs), ...rest, ...('streamId' in event ? withStream(event.streamId) : {}) };
+    const { type, atMs, ...others } = event;
+    const { statedMs, ...rest } = { statedMs: undefined, ...others };
+    const statedTime = statedMs === undefined ? {} : { statedTime: new Date(statedMs).toISOString() };
+    return { type, ...at(atMs), ...statedTime, ...rest, ...('streamId' in event ? withStream(event.streamId) : {}) };
   });
   const heard = found.map((event): TimelineEvent => {
     const { offsetMs, ...rest } = event;

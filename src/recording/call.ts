@@ -11,6 +11,10 @@ export interface CallParticipant {
   sends: string[];
   /** The part in the call, where the source says it plainly; otherwise null and the order decides. */
   role: 'caller' | 'callee' | null;
+  /** When it joined, as the client states it, Unix ms. */
+  joinedMs?: number | null;
+  /** Taken from SIP headers for want of better: whoever metadata names takes its place. */
+  provisional?: boolean;
 }
 
 export interface CallDescription {

@@ -22,6 +22,11 @@ const stream = z.object({
   participantId: z.string().nullable(),
   channel: z.number().int().nonnegative(),
   rule: z.string().describe('Why this participant: the rule that decided'),
+  session: z.number().int().positive().optional().describe('Which of the sessions brings it, from 1'),
+  senders: z
+    .array(z.object({ participantId: z.string(), from: time, until: time.nullable() }))
+    .optional()
+    .describe('Who sent it when, as the metadata says'),
   codecs: z.array(z.string()).describe('By number of packets, e.g. PCMU/8000'),
   ssrcs: z.array(z.number().int()),
   sources: z.array(z.string()).describe('host:port of the senders'),
@@ -73,6 +78,10 @@ const timelineEvent = z.object({
     'stream-removed',
     'joined',
     'left',
+    'identified',
+    'party-changed',
+    'sender',
+    'stream-changed',
     'gap',
     'dtmf',
     'source-change',
@@ -91,6 +100,7 @@ const timelineEvent = z.object({
   reason: z.string().nullable().optional(),
   cause: z.string().optional(),
   detail: z.string().optional(),
+  statedTime: time.optional().describe('When it happened, as the client states it'),
 });
 
 const file = z.object({

@@ -134,6 +134,8 @@ export interface RenderStream {
   channel: number;
   /** `rtp-time`: RTP timestamps place packets inside a stretch. `arrival`: they are not to be trusted (mod_oreka). */
   placement: 'rtp-time' | 'arrival';
+  /** Streams that bring the same party again: while one of them has packets, nothing of this one is heard. */
+  standIns?: string[];
 }
 
 export interface RenderResult {

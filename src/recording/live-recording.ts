@@ -15,6 +15,7 @@ import type { CaptureSession } from './engines.ts';
 import { maskKeys } from './key-masking.ts';
 import type { MediaFormat, OfferedStream, SipRecord, StreamAddress, StreamStatistics } from './media.ts';
 import { MediaGate, takesMedia } from './media-gate.ts';
+import { changeParties, changeSenders } from './parties.ts';
 import type { ActiveRecording, UpdateRecording } from './recorder-interface.ts';
 import type { AppliedRule, CallFacts } from './rules.ts';
 import type { BringingSession, EndReason, SessionState, SessionStream } from './session-state.ts';
@@ -86,6 +87,8 @@ export class LiveRecording implements ActiveRecording {
       const { streamId, receiving } = await this.#addStream(stream);
       if (!receiving) this.#event({ type: 'hold', atMs: this.#parts.clock.nowMs(), streamId });
     }
+    // Who sends what at the start is no event.
+    changeSenders(this.#state, this.#state.call.participants, this.#state.startMs);
   }
 
   addresses(): Map<string, StreamAddress> {
@@ -183,24 +186,24 @@ export class LiveRecording implements ActiveRecording {
     try {
       if (change.streams) await this.#replaceStreams(change.streams);
     } finally {
+      if (change.call) this.#replaceSenders(change.call);
       if (!this.#stopping) this.#watchInactivity(this.#inactivityLimitMs());
       await this.#save();
     }
   }
 
   #replaceCall(call: SessionState['call']): void {
-    const atMs = this.#parts.clock.nowMs();
-    const ids = (description: SessionState['call']) => new Set(description.participants.map((p) => p.participantId));
-    const before = ids(this.#state.call);
-    const after = ids(call);
-    for (const participantId of after)
-      if (!before.has(participantId)) this.#event({ type: 'joined', atMs, participantId });
-    for (const participantId of before)
-      if (!after.has(participantId)) this.#event({ type: 'left', atMs, participantId });
-    // A party that left has still spoken: it stays in the description, behind those who are there.
-    const left = this.#state.call.participants.filter((party) => !after.has(party.participantId));
-    this.#state.call = { ...call, participants: [...call.participants, ...left] };
+    const { participants } = this.#state.call;
+    const parties = call.participants;
+    this.#state.call = { ...call, participants };
+    for (const event of changeParties(this.#state, parties, this.#parts.clock.nowMs())) this.#event(event);
     this.#gate.setRule(this.#parts.applyRules(this.#state));
+  }
+
+  /** After the streams of the same change are there. */
+  #replaceSenders(call: SessionState['call']): void {
+    const events = changeSenders(this.#state, call.participants, this.#parts.clock.nowMs());
+    for (const event of events) this.#event(event);
   }
 
   async #replaceStreams(offered: OfferedStream[]): Promise<void> {
@@ -225,6 +228,15 @@ export class LiveRecording implements ActiveRecording {
   }
 
   #changeStream(stream: SessionStream, offered: OfferedStream): void {
+    const changes = describeChanges(stream, offered);
+    if (changes !== '') {
+      this.#event({
+        type: 'stream-changed',
+        atMs: this.#parts.clock.nowMs(),
+        streamId: stream.streamId,
+        detail: changes,
+      });
+    }
     stream.formats = mergeFormats(stream.formats, offered.formats);
     stream.label = offered.label ?? stream.label;
     if (offered.srtp) stream.srtp = offered.srtp;
@@ -245,10 +257,13 @@ export class LiveRecording implements ActiveRecording {
 
   async #addStream(offered: OfferedStream): Promise<SessionStream> {
     const streamId = `s${this.#state.streams.length}`;
-    const { label, key, formats, sending: receiving } = offered;
+    const { label, key, formats, session, sending: receiving } = offered;
     const keys = offered.srtp && { srtp: offered.srtp };
-    const address = { rtpPort: 0, rtcpPort: 0 };
-    const stream: SessionStream = { streamId, key, label, formats, receiving, ...keys, present: false, address };
+    const stream: SessionStream = {
+      ...{ streamId, key, label, formats, receiving, present: false, address: { rtpPort: 0, rtcpPort: 0 } },
+      ...keys,
+      ...(session === undefined ? {} : { session }),
+    };
     this.#state.streams.push(stream);
     this.#gate.prepare(stream);
     try {
@@ -333,6 +348,17 @@ export class LiveRecording implements ActiveRecording {
       this.#parts.log.error({ err: error }, 'session.json could not be written');
     }
   }
+}
+
+/** What people call a change: another label, another first codec. */
+function describeChanges(known: SessionStream, offered: OfferedStream): string {
+  const codec = ([first]: MediaFormat[]) => (first ? `${first.encoding}/${first.clockRateHz}` : 'none');
+  const changes: string[] = [];
+  if (offered.label !== null && offered.label !== known.label)
+    changes.push(`label ${known.label} is now ${offered.label}`);
+  if (codec(offered.formats) !== codec(known.formats))
+    changes.push(`codec ${codec(known.formats)} is now ${codec(offered.formats)}`);
+  return changes.join(', ');
 }
 
 function mergeFormats(known: MediaFormat[], offered: MediaFormat[]): MediaFormat[] {

@@ -25,6 +25,8 @@ export interface OfferedStream {
   srtp?: StreamSrtp;
   /** The door's name for the stream, unique within the recording: labels may be missing, come twice or be used again. */
   key: string;
+  /** Number of the recording session that brings it, from 1; absent where there is but one. */
+  session?: number;
 }
 
 /** The keys of a stream, as JSON can hold them. Key material: never in a log, never in recording.json. */

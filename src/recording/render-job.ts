@@ -20,6 +20,7 @@ export function renderJob(state: SessionState, options: AudioOptions): { job: Re
       label,
       formats,
       channel: channelOf.get(streamId) ?? 0,
+      standIns: standIns(streamId, state, attribution),
       placement: state.source === 'oreka' ? 'arrival' : 'rtp-time',
     })),
     pauses: pauses(state),
@@ -34,7 +35,18 @@ export function renderJob(state: SessionState, options: AudioOptions): { job: Re
 export function attributeStreams(state: SessionState, layout: ChannelLayout): Attribution {
   const [first, ...others] = state.streams;
   if (state.source === 'oreka' && first && others.length === 0) return attributeMixed(state.call, first);
-  return attribute(state.call, state.streams, layout);
+  return attribute(state.call, state.streams, layout, state);
+}
+
+/** A client that tries again, or a second client, brings a party twice: the later session counts. */
+function standIns(streamId: string, state: SessionState, attribution: Attribution): string[] {
+  const sender = (id: string) => attribution.streams.find((stream) => stream.streamId === id)?.participantId ?? null;
+  const own = state.streams.find((stream) => stream.streamId === streamId);
+  const party = sender(streamId);
+  if (party === null) return [];
+  return state.streams
+    .filter((other) => (other.session ?? 1) > (own?.session ?? 1) && sender(other.streamId) === party)
+    .map((other) => other.streamId);
 }
 
 /** Holds and pauses of a stream, and interruptions of the capture core, which concern every stream. */

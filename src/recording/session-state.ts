@@ -42,6 +42,14 @@ export interface BringingSession {
   reasons: string[];
 }
 
+/** Times on the media clock. */
+export interface StreamSender {
+  participantId: string;
+  fromMs: number;
+  /** Null while it sends, or to the end. */
+  untilMs: number | null;
+}
+
 export interface SessionStream {
   streamId: string;
   key: string;
@@ -57,8 +65,10 @@ export interface SessionStream {
   address: StreamAddress;
   /** False once the client has removed the stream. */
   present: boolean;
-  /** Who sent it and from when on, in order, as far as the door has said. */
-  senders?: { participantId: string; fromMs: number }[];
+  /** Number of the recording session that brings it, from 1. */
+  session?: number;
+  /** Who sent it and when, in order, as far as the door has said; several at once when the client mixes. */
+  senders?: StreamSender[];
 }
 
 /** Something that happened, at a time on the media clock. Offsets into the audio are worked out when it is known. */
@@ -67,7 +77,13 @@ export type SessionEvent =
   | { type: 'hold' | 'resume'; atMs: number; streamId: string }
   | { type: 'paused' | 'resumed'; atMs: number; streamId: string; by: string; reason: string | null }
   | { type: 'stream-added' | 'stream-removed'; atMs: number; streamId: string }
-  | { type: 'joined' | 'left'; atMs: number; participantId: string }
+  /** `detail`: what changed. */
+  | { type: 'stream-changed'; atMs: number; streamId: string; detail: string }
+  /** `statedMs`: the time that the client states. `identified`: somebody whom we had not known was there already. */
+  | { type: 'joined' | 'left' | 'identified'; atMs: number; participantId: string; statedMs?: number }
+  | { type: 'party-changed'; atMs: number; participantId: string; detail: string }
+  /** From here on the party is known to send the stream. */
+  | { type: 'sender'; atMs: number; streamId: string; participantId: string }
   | { type: 'interrupted' | 'recovered'; atMs: number; detail?: string };
 
 export interface SessionState {

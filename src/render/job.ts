@@ -2,6 +2,7 @@
 import type { RenderJob, RenderResult } from '../recording/engines.ts';
 import { type Analysis, analyse, type Extent, type StreamAnalysis } from './analyse.ts';
 import { driftPpm } from './clock-map.ts';
+import { Covered } from './covered.ts';
 import type { KeyPress } from './dtmf.ts';
 import { EventLog } from './event-log.ts';
 import { GapFinder } from './gaps.ts';
@@ -32,7 +33,10 @@ export function renderJob(job: RenderJob, options: RenderOptions = {}): RenderRe
   const stretches = analysis.streams.map((stream) => mapStretches(stream.stretches));
   const extent = audioExtent(analysis, stretches);
   analysis.streams.forEach((stream, i) => {
-    tellKeyPresses(stream, stretches[i]!, extent?.leadMs ?? 0, events);
+    const covered = new Covered(job.streams[i]!.standIns ?? [], analysis);
+    tellKeyPresses(stream, stretches[i]!, extent?.leadMs ?? 0, events, (press) =>
+      covered.at(analysis.epochMs + press.arrivalMs),
+    );
     stream.figures.driftPpm = longestDrift(stream);
   });
   let audio: RenderResult['audio'] = null;
@@ -117,8 +121,10 @@ function tellKeyPresses(
   stretches: readonly MappedStretch[],
   leadMs: number,
   events: EventLog,
+  isCovered: (press: KeyPress) => boolean,
 ): void {
   for (const press of stream.keyPresses.presses) {
+    if (isCovered(press)) continue;
     const durationMs = (press.durationTicks * 1000) / press.clockRateHz;
     events.dtmf(stream.figures.streamId, keyTimeMs(press, stretches, leadMs), durationMs, press.digit);
   }

@@ -1,6 +1,7 @@
 // Pass 2: decodes every packet into its place and lets finished seconds go to the file.
 import type { RenderJob } from '../recording/engines.ts';
 import type { Analysis, StreamAnalysis } from './analyse.ts';
+import { Covered } from './covered.ts';
 import { JournalWalk } from './journal-walk.ts';
 import { Locator, type MappedStretch } from './locator.ts';
 import type { Mixer } from './mixer.ts';
@@ -30,6 +31,7 @@ export function placePackets(
   const placers = streams.map((stream, i) => stream && new Placer(stream, job.streams[i]!.placement));
   using walk = new JournalWalk(job.journalPath, streamIds, isAborted);
   let newestMs = 0;
+  const covered = job.streams.map(({ standIns = [] }) => new Covered(standIns, analysis));
   while (walk.next()) {
     // A journal that grew since pass 1 must not make the audio longer than its header says.
     if (walk.arrivalMs > analysis.lastArrivalMs) continue;
@@ -37,7 +39,7 @@ export function placePackets(
       newestMs = walk.arrivalMs;
       mixer.advanceTo(newestMs - originMs - WINDOW_MS);
     }
-    placers[walk.stream]?.place(walk);
+    placers[walk.stream]?.place(walk, covered[walk.stream]!.at(walk.unixMs));
   }
   mixer.finish();
 }
@@ -56,7 +58,8 @@ class Placer {
     this.#locator = new Locator(stream.analysis, stream.stretches, placement);
   }
 
-  place(walk: JournalWalk): void {
+  /** `covered`: its place is another stream's. */
+  place(walk: JournalWalk, covered: boolean): void {
     const { header } = walk;
     this.#countMissing(header.ssrc, header.sequenceNumber);
     const meaning = this.#payloads.next(header);
@@ -67,6 +70,7 @@ class Placer {
     if (samples === 0 || !track.takesRate(decoder.sampleRateHz)) return;
     const locator = this.#locator;
     const found = locator.locate(header, samples * meaning.ticksPerSample, meaning.clockRateHz, walk.arrivalMs);
+    if (covered) return;
     if (!found || locator.endMs > walk.arrivalMs + LARGEST_LEAD_MS) {
       track.late++;
       return;

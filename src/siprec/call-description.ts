@@ -66,7 +66,14 @@ function participantsOf(metadata: RecordingMetadata, labels: readonly string[]):
     ...nameOf(participant),
     sends: labelsSentBy(participant.participantId, metadata, labels),
     role: roleOf(participant),
+    ...joinedTime(participant.participantId, metadata),
   }));
+}
+
+function joinedTime(participantId: string, { participantSessionAssociations }: RecordingMetadata) {
+  const ties = participantSessionAssociations.filter((tie) => tie.participantId === participantId);
+  const joinedMs = ties.findLast(({ associateTime }) => associateTime !== null)?.associateTime ?? null;
+  return joinedMs === null ? {} : { joinedMs };
 }
 
 /** The first address and the first name that a participant has. */
@@ -141,7 +148,14 @@ function partiesOfHeaders({ headers, requestUri }: CallSource): CallParticipant[
       const address = parseNameAddress(candidate);
       if (!address || sameAddress(address.uri, requestUri) || /^sips?:anonymous@/i.test(address.uri)) continue;
       if (parties.some((party) => sameAddress(party.aor ?? '', address.uri))) continue;
-      parties.push({ participantId: role, aor: address.uri, name: address.displayName, sends: [], role });
+      parties.push({
+        participantId: role,
+        aor: address.uri,
+        name: address.displayName,
+        sends: [],
+        role,
+        provisional: true,
+      });
       return;
     }
   };

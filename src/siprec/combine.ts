@@ -22,7 +22,7 @@ export function sharedKey(number: number, key: string): string {
 
 export function combineStreams(present: readonly NumberedContribution[]): OfferedStream[] {
   return present.flatMap(({ number, contribution }) =>
-    contribution.streams.map((stream) => ({ ...stream, key: sharedKey(number, stream.key) })),
+    contribution.streams.map((stream) => ({ ...stream, key: sharedKey(number, stream.key), session: number })),
   );
 }
 

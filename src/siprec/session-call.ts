@@ -58,9 +58,9 @@ export class SessionCall {
     if (metadata.text === this.#latestText) return { raw: null, warnings: [] };
     this.#latestText = metadata.text;
     const read = readMetadata(metadata.text);
-    // A document in which nothing could be found does not wipe out what is known.
-    if (read.metadata.participants.length > 0 || !this.#metadata)
-      this.#metadata = mergeMetadata(this.#metadata, read.metadata);
+    // A document without anybody in it does not wipe out what is known.
+    const dataMode = read.metadata.participants.length > 0 ? read.metadata.dataMode : 'partial';
+    this.#metadata = mergeMetadata(this.#metadata, { ...read.metadata, dataMode });
     return { raw: { receivedMs: Math.floor(receivedMs), ...metadata }, warnings: read.warnings };
   }
 

@@ -188,7 +188,7 @@ export class SharedRecording {
     return this.#parts.recorder.start({
       source: 'siprec',
       call: this.#describe(),
-      streams: contribution.streams,
+      streams: combineStreams(this.#present),
       metadata,
       warnings,
       peer,

@@ -69,7 +69,7 @@ export class FakeCapture implements CaptureEngine {
   }
 }
 
-class FakeCaptureSession {
+export class FakeCaptureSession {
   lastPacketMs: number | null = null;
   streams: CaptureStreamSpec[] = [];
   restored: RestoredStream[] = [];

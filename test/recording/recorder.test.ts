@@ -143,10 +143,11 @@ describe('changes in the call', () => {
     const recording = await recorder.start(startRequest());
     await recording.update({ call: callOf('alice', 'carol') });
     const state = archive.saved.at(-1)!;
-    expect(state.call.participants.map((party) => party.participantId)).toEqual(['alice', 'carol', 'bob']);
+    expect(state.call.participants.map((party) => party.participantId)).toEqual(['alice', 'bob', 'carol']);
     expect(state.events.slice(1)).toMatchObject([
       { type: 'joined', participantId: 'carol' },
       { type: 'left', participantId: 'bob' },
+      { type: 'sender', participantId: 'carol', streamId: 's1' },
     ]);
   });
 

@@ -158,7 +158,12 @@ describe('from metadata', () => {
 });
 
 describe('without metadata', () => {
-  const parties = (lines: Record<string, string>) => describeMetadata(null, [], lines).participants;
+  const parties = (lines: Record<string, string>) =>
+    describeMetadata(null, [], lines).participants.map(({ provisional: _, ...each }) => each);
+
+  test('they are provisional', () => {
+    expect(describeMetadata(null, [], { From: '<sip:alice@pbx.example>' }).participants[0]?.provisional).toBe(true);
+  });
 
   test('From is the caller, To the callee', () => {
     expect(parties({ From: '"Alice" <sip:alice@pbx.example>;tag=1', To: '<sip:bob@pbx.example>' })).toEqual([

@@ -4,28 +4,52 @@ import type { RecordingMetadata } from './model.ts';
 /** A complete document replaces; a partial one replaces the objects that it names and adds new ones. Neither input is changed. */
 export function mergeMetadata(known: RecordingMetadata | null, update: RecordingMetadata): RecordingMetadata {
   if (!known || update.dataMode === 'complete') return update;
+  return withLatestClaims(
+    {
+      dataMode: 'complete',
+      groups: mergeBy(known.groups, update.groups, (group) => group.groupId),
+      sessions: mergeBy(known.sessions, update.sessions, (session) => session.sessionId),
+      participants: mergeBy(known.participants, update.participants, (participant) => participant.participantId),
+      streams: mergeBy(known.streams, update.streams, (stream) => stream.streamId),
+      sessionRecordingAssociations: mergeBy(
+        known.sessionRecordingAssociations,
+        update.sessionRecordingAssociations,
+        (association) => association.sessionId ?? '',
+      ),
+      participantSessionAssociations: mergeBy(
+        known.participantSessionAssociations,
+        update.participantSessionAssociations,
+        (association) => JSON.stringify([association.participantId, association.sessionId]),
+      ),
+      participantStreamAssociations: mergeBy(
+        known.participantStreamAssociations,
+        update.participantStreamAssociations,
+        (association) => association.participantId,
+      ),
+      extensions: update.extensions.length > 0 ? update.extensions : known.extensions,
+    },
+    update,
+  );
+}
+
+/** What the update says of a label or of a stream's sender holds; an object that it did not repeat no longer has it. */
+function withLatestClaims(merged: RecordingMetadata, update: RecordingMetadata): RecordingMetadata {
+  const labelled = new Map(update.streams.map(({ label, streamId }) => [label, streamId]));
+  const sentBy = new Map<string, Set<string>>();
+  for (const { participantId, send, disassociateTime } of update.participantStreamAssociations) {
+    if (disassociateTime !== null) continue;
+    for (const streamId of send) sentBy.set(streamId, (sentBy.get(streamId) ?? new Set()).add(participantId));
+  }
   return {
-    dataMode: 'complete',
-    groups: mergeBy(known.groups, update.groups, (group) => group.groupId),
-    sessions: mergeBy(known.sessions, update.sessions, (session) => session.sessionId),
-    participants: mergeBy(known.participants, update.participants, (participant) => participant.participantId),
-    streams: mergeBy(known.streams, update.streams, (stream) => stream.streamId),
-    sessionRecordingAssociations: mergeBy(
-      known.sessionRecordingAssociations,
-      update.sessionRecordingAssociations,
-      (association) => association.sessionId ?? '',
-    ),
-    participantSessionAssociations: mergeBy(
-      known.participantSessionAssociations,
-      update.participantSessionAssociations,
-      (association) => JSON.stringify([association.participantId, association.sessionId]),
-    ),
-    participantStreamAssociations: mergeBy(
-      known.participantStreamAssociations,
-      update.participantStreamAssociations,
-      (association) => association.participantId,
-    ),
-    extensions: update.extensions.length > 0 ? update.extensions : known.extensions,
+    ...merged,
+    streams: merged.streams.map((stream) => {
+      const owner = stream.label === null ? undefined : labelled.get(stream.label);
+      return owner === undefined || owner === stream.streamId ? stream : { ...stream, label: null };
+    }),
+    participantStreamAssociations: merged.participantStreamAssociations.map((association) => ({
+      ...association,
+      send: association.send.filter((id) => sentBy.get(id)?.has(association.participantId) ?? true),
+    })),
   };
 }
 
@@ -53,5 +77,7 @@ function overlay<T extends object>(before: T, after: T): T {
   const said = Object.entries(after).filter(
     ([, value]) => value !== null && !(Array.isArray(value) && value.length === 0),
   );
-  return { ...before, ...Object.fromEntries(said) };
+  // An association that is told again without an end is one that lasts: who left may come back.
+  const lasts = 'disassociateTime' in after ? { disassociateTime: after.disassociateTime } : {};
+  return { ...before, ...Object.fromEntries(said), ...lasts };
 }
