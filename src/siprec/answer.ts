@@ -15,6 +15,8 @@ export interface AnswerRequest {
   addresses: ReadonlyMap<number, StreamAddress>;
   /** Our crypto attribute by m-line index: `crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…`. */
   crypto?: ReadonlyMap<number, string>;
+  /** Indexes of m-lines whose media we do not want now. */
+  unwanted?: ReadonlySet<number>;
   /** Our media address, IPv4 or IPv6. */
   host: string;
   /** The o= session id: digits, the same for the whole dialog. */
@@ -24,7 +26,7 @@ export interface AnswerRequest {
 
 /**
  * Same number and order of m-lines, every format of an accepted one (rtpengine insists on all of them), the label as
- * offered, `recvonly` while the client sends and `inactive` while it does not. The version rises only with new content.
+ * offered, `recvonly` while the client sends and we want it, else `inactive`. The version rises only with new content.
  */
 export function answerOffer(request: AnswerRequest): AnswerState {
   const { host, previous } = request;
@@ -52,7 +54,7 @@ function mediaSection(request: AnswerRequest, line: OfferedMediaLine): string[] 
     }
     const crypto = request.crypto?.get(line.index);
     if (crypto !== undefined) section.push(`a=${crypto}`);
-    section.push(line.held ? 'a=inactive' : 'a=recvonly');
+    section.push(line.held || request.unwanted?.has(line.index) ? 'a=inactive' : 'a=recvonly');
   }
   if (line.label !== null) section.push(`a=label:${line.label}`);
   return section;

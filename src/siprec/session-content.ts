@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { isRecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { RawMetadata, Warning } from '../recording/call.ts';
-import type { OfferedStream, SipRecord } from '../recording/media.ts';
+import type { OfferedStream, SipRecord, StreamAddress } from '../recording/media.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import type { RecordingBody } from './multipart.ts';
 import type { Recordings } from './recordings.ts';
@@ -21,6 +21,8 @@ export interface SessionContentParts {
   origin: SessionOrigin;
   /** The last recording was ended by the recorder. */
   onEnded: (reason: EndReason) => void;
+  /** Which streams we want has changed: the client is to be told by `offer`. */
+  onUnwantedChanged: () => void;
   /** Of the whole session. */
   snapshot: () => unknown;
 }
@@ -78,7 +80,11 @@ export class SessionContent {
       if (!known) continue;
       const held = { sessionId: known.sessionId, streams: known.streams, hold };
       content.#held.push(held);
-      give({ ended: (reason) => content.#endedByRecorder(held, reason), snapshot: parts.snapshot });
+      give({
+        ended: (reason) => content.#endedByRecorder(held, reason),
+        unwantedChanged: parts.onUnwantedChanged,
+        snapshot: parts.snapshot,
+      });
     }
     for (const sessionId of snapshot.refused) content.#refused.add(sessionId);
     content.#streams = content.#held.flatMap(({ streams }) => streams);
@@ -114,7 +120,26 @@ export class SessionContent {
 
   /** The answer to the latest offer. `host` is our media address. */
   answer(host: string): string {
-    return this.#media.answer(new Map(this.#held.flatMap(({ hold }) => [...hold.addresses()])), host);
+    return this.#media.answer(this.#addresses(), host, this.#unwanted());
+  }
+
+  /** An offer of ours, with the streams as we want them now; null if the client has been told just that. */
+  offer(host: string): string | null {
+    const told = this.#media.localSdp;
+    const offer = this.#media.offer(this.#addresses(), host, this.#unwanted());
+    return offer === told ? null : offer;
+  }
+
+  /** The client's answer to `offer`. */
+  async acceptOffer(body: RecordingBody, atMs: number): Promise<void> {
+    const streams = body.sdp === null ? null : this.#media.acceptOffer(body.sdp);
+    if (streams) await this.change({ ...body, sdp: null }, { streams, warnings: [] }, atMs);
+  }
+
+  /** Once for each message. */
+  async warn(warning: Warning): Promise<void> {
+    const warnings = this.#call.news([warning]);
+    if (warnings.length > 0) await Promise.all(this.#held.map((held) => this.#update(held, { warnings })));
   }
 
   /** Starts or joins the recording of each communication session. Rejects as `Recorder.start` does if there is none. */
@@ -149,6 +174,14 @@ export class SessionContent {
   /** The session was answered but never acknowledged. */
   lapse(reasons: string[]): void {
     for (const { hold } of this.#held.splice(0)) hold.lapse(reasons);
+  }
+
+  #addresses(): Map<string, StreamAddress> {
+    return new Map(this.#held.flatMap(({ hold }) => [...hold.addresses()]));
+  }
+
+  #unwanted(): Set<string> {
+    return new Set(this.#held.flatMap(({ hold }) => [...hold.unwanted()]));
   }
 
   #understand(body: RecordingBody, offer: OfferOutcome | null, atMs: number): Change {
@@ -208,6 +241,7 @@ export class SessionContent {
         ended: (reason) => {
           if (held) this.#endedByRecorder(held, reason);
         },
+        unwantedChanged: this.#parts.onUnwantedChanged,
         snapshot: this.#parts.snapshot,
       },
     });

@@ -40,6 +40,10 @@ export class SessionMedia {
   #lines: OfferedMediaLine[] = [];
   #keyOfLine = new Map<number, string>();
   #answer: AnswerState | null = null;
+  /** Keys of the streams that our latest SDP made `inactive` by our own wish. */
+  #unwanted: ReadonlySet<string> = new Set();
+  /** Keys of streams that the client offered as held after that: it may have meant nothing but our wish. */
+  readonly #doubtful = new Set<string>();
 
   /** `sessionId` is the o= session id of our answers: digits. */
   constructor(sessionId: string, keys = new StreamKeys(), mediaKeys = new MediaKeys(randomBytes)) {
@@ -91,43 +95,84 @@ export class SessionMedia {
     this.#lines = mediaLines;
     this.#keyOfLine = this.#keys.assign(mediaLines);
     this.#mediaKeys.offered(mediaLines);
-    const streams: OfferedStream[] = [];
     for (const line of mediaLines) {
       const refusal = refusalOf(line);
       if (refusal !== null && refusal !== 'port-zero') warnings.push(refusalWarning(line, refusal));
-      const key = this.#keyOfLine.get(line.index);
-      if (key === undefined) continue;
-      const srtp = this.#mediaKeys.srtpOf(line, key);
-      const sending = refusal === null && !line.held;
-      streams.push({ label: line.label, formats: line.formats, sending, ...(srtp && { srtp }), key });
+      this.#doubt(line);
     }
+    const streams = this.#offered();
     if (streams.length > 1 && streams.some((stream) => stream.label === null)) {
       warnings.push({ code: 'label-missing', message: 'Streams without a label are told apart by their order.' });
     }
     return { streams, warnings };
   }
 
-  /** The answer to the latest offer. A stream without address, because no port was free, is refused with port 0. */
-  answer(addresses: ReadonlyMap<string, StreamAddress>, host: string): string {
+  /**
+   * The answer to the latest offer. A stream without address, because no port was free, is refused with port 0;
+   * one of the `unwanted` is inactive.
+   */
+  answer(addresses: ReadonlyMap<string, StreamAddress>, host: string, unwanted: ReadonlySet<string>): string {
     const byLine = new Map<number, StreamAddress>();
     const crypto = new Map<number, string>();
+    const unwantedLines = new Set<number>();
     for (const line of this.#lines) {
       const key = this.#keyOfLine.get(line.index);
       const address = key === undefined ? undefined : addresses.get(key);
       if (key === undefined || !address || refusalOf(line) !== null) continue;
       byLine.set(line.index, address);
+      if (unwanted.has(key)) unwantedLines.add(line.index);
       const ours = this.#mediaKeys.answerFor(line, key);
       if (ours !== null) crypto.set(line.index, ours);
     }
+    this.#unwanted = new Set(unwanted);
     this.#answer = answerOffer({
       mediaLines: this.#lines,
       addresses: byLine,
       crypto,
+      unwanted: unwantedLines,
       host,
       sessionId: this.#sessionId,
       previous: this.#answer,
     });
     return this.#answer.text;
+  }
+
+  /** An offer of ours: the same, but what is wanted again is asked for. `acceptOffer` takes the client's answer. */
+  offer(addresses: ReadonlyMap<string, StreamAddress>, host: string, unwanted: ReadonlySet<string>): string {
+    for (const line of this.#lines) {
+      const key = this.#keyOfLine.get(line.index) ?? '';
+      if (!unwanted.has(key) && this.#doubtful.delete(key)) line.held = false;
+    }
+    return this.answer(addresses, host, unwanted);
+  }
+
+  /** The client's answer to `offer`. Of a stream that we do not want it says nothing new. Null: nothing has changed. */
+  acceptOffer(sdp: string): OfferedStream[] | null {
+    const { mediaLines } = readOffer(sdp);
+    if (mediaLines.length !== this.#lines.length) return null;
+    for (const line of this.#lines) {
+      const key = this.#keyOfLine.get(line.index);
+      const answered = mediaLines[line.index];
+      if (key !== undefined && answered && !this.#unwanted.has(key)) line.held = answered.held;
+    }
+    return this.#offered();
+  }
+
+  #offered(): OfferedStream[] {
+    return this.#lines.flatMap((line) => {
+      const key = this.#keyOfLine.get(line.index);
+      if (key === undefined) return [];
+      const srtp = this.#mediaKeys.srtpOf(line, key);
+      const sending = refusalOf(line) === null && !line.held;
+      return [{ label: line.label, formats: line.formats, sending, ...(srtp && { srtp }), key }];
+    });
+  }
+
+  #doubt(line: OfferedMediaLine): void {
+    const key = this.#keyOfLine.get(line.index);
+    if (key === undefined) return;
+    if (line.held && this.#unwanted.has(key)) this.#doubtful.add(key);
+    else this.#doubtful.delete(key);
   }
 }
 

@@ -17,6 +17,7 @@ import { isRecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import { capabilityHeaders, methodNotAllowed, recordingContact } from './capabilities.ts';
+import { ClientRequest } from './client-request.ts';
 import { judgeInvite } from './invite.ts';
 import { readRecordingBody } from './multipart.ts';
 import type { Recordings } from './recordings.ts';
@@ -57,6 +58,7 @@ export class RecordingSession {
   readonly #content: SessionContent;
   readonly #journal: SessionJournal;
   readonly #timer: SessionTimer;
+  readonly #clientRequest: ClientRequest;
   readonly #log: Log;
   #phase: SessionPhase = 'starting';
   #dialogId: string | null = null;
@@ -85,11 +87,12 @@ export class RecordingSession {
       log: this.#log,
       origin,
       onEnded: (reason) => this.#onRecordingEnded(reason),
+      onUnwantedChanged: () => this.#clientRequest.ask(),
       snapshot: () => this.snapshot(),
     });
     this.#timer = new SessionTimer({
       clock: environment.clock,
-      refresh: (method, headers) => this.#refresh(method, headers),
+      refresh: (method, headers) => this.#request(method, headers, method === 'INVITE' ? this.#content.localSdp : null),
       onExpired: (why) => this.#expire(why),
     });
     this.#journal = new SessionJournal({
@@ -97,6 +100,14 @@ export class RecordingSession {
       ...origin,
       host: () => this.#host,
       write: (record) => this.#content.journalSip(record),
+    });
+    this.#clientRequest = new ClientRequest({
+      clock: environment.clock,
+      log: this.#log,
+      content: this.#content,
+      inTurn: (step) => this.#inTurn(step),
+      host: () => (this.#phase === 'established' ? this.#host : null),
+      send: (sdp) => this.#request('INVITE', {}, sdp),
     });
   }
 
@@ -158,7 +169,7 @@ export class RecordingSession {
       }
     } catch (error) {
       refusal = refusalForError(error);
-      const level = isRecorderError(error) ? 'warn' : 'error';
+      const level = isRecorderError(error, 'DECLINED_BY_RULE') ? 'info' : isRecorderError(error) ? 'warn' : 'error';
       this.#log[level]({ err: error, status: refusal.status }, 'recording not started');
       await this.#untilAnswerTime(invite);
     }
@@ -245,6 +256,8 @@ export class RecordingSession {
     if (this.#phase === 'answered') {
       this.#phase = 'established';
       this.#content.noteChanged();
+      // What was wanted may have changed since the 200.
+      if (!this.#byeAfterAck) this.#clientRequest.ask();
     }
     if (this.#byeAfterAck) void this.#sendBye(this.#byeAfterAck);
     else if (this.#offerOpen && request.body !== '') this.#enqueue(request);
@@ -296,15 +309,13 @@ export class RecordingSession {
     this.#ended();
   }
 
-  /** Keeps the session alive where the client left that to us. */
-  async #refresh(method: 'UPDATE' | 'INVITE', headers: Record<string, string>): Promise<InDialogResult> {
-    const body = method === 'INVITE' ? (this.#content.localSdp ?? undefined) : undefined;
-    const session = { ...this.#sessionHeaders(body), 'User-Agent': this.#environment.product };
+  async #request(method: string, headers: Record<string, string>, body: string | null): Promise<InDialogResult> {
+    const session = { ...this.#sessionHeaders(body ?? undefined), 'User-Agent': this.#environment.product };
     const result = await this.#environment.requestInDialog({
       method,
       dialogId: this.#dialogId ?? '',
       headers: { ...session, ...headers },
-      ...(body === undefined ? {} : { body }),
+      ...(body === null ? {} : { body }),
     });
     this.#journal.exchanged(result);
     return result;
@@ -317,13 +328,17 @@ export class RecordingSession {
     this.#hangUp('abandoned');
   }
 
+  #inTurn<Result>(step: () => Result | Promise<Result>): Promise<Result> {
+    const turn = this.#changes.then(step);
+    this.#changes = turn.then(() => {}).catch(() => {});
+    return turn;
+  }
+
   #enqueue(request: IncomingRequest): void {
-    this.#changes = this.#changes
-      .then(() => this.#change(request))
-      .catch((error) => {
-        this.#log.error({ err: error, method: request.method }, 'request inside the dialog failed');
-        if (request.method !== 'ACK') this.#respond(request, refusalForError(error));
-      });
+    this.#inTurn(() => this.#change(request)).catch((error) => {
+      this.#log.error({ err: error, method: request.method }, 'request inside the dialog failed');
+      if (request.method !== 'ACK') this.#respond(request, refusalForError(error));
+    });
   }
 
   /** re-INVITE, UPDATE, INFO, MESSAGE, NOTIFY, and an ACK that answers our offer. Refusing costs the client's call, so nothing is refused. */
@@ -372,6 +387,7 @@ export class RecordingSession {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     this.#timer.stop();
+    this.#clientRequest.close();
     this.#over.resolve();
     this.#environment.onEnded(this);
   }

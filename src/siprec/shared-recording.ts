@@ -44,6 +44,8 @@ export interface Bringer {
 }
 
 export interface HoldOwner {
+  /** `RecordingHold.unwanted` has changed. */
+  unwantedChanged(): void;
   /** The recorder ended the recording. */
   ended(reason: EndReason): void;
   /** Plain data from which the session can be built again. */
@@ -62,6 +64,8 @@ export interface RecordingHold {
   readonly recordingId: string;
   /** By the session's own stream keys. */
   addresses(): Map<string, StreamAddress>;
+  /** Streams whose media the recorder drops by its own order, by the session's own keys. */
+  unwanted(): Set<string>;
   /** Rejects as `ActiveRecording.update` does. */
   update(change: HoldChange): Promise<void>;
   journalSip(record: SipRecord): void;
@@ -118,7 +122,7 @@ export class SharedRecording {
     shared.#recording = recording;
     shared.#starting = Promise.resolve(recording);
     shared.#continues = state.continues;
-    const nobody = { ended: () => {}, snapshot: () => null };
+    const nobody = { ended: () => {}, unwantedChanged: () => {}, snapshot: () => null };
     shared.#holders.push(...state.sessions.map((each) => ({ ...each, owner: nobody })));
     shared.#describe();
     const holds = shared.#holders.flatMap((holder, index) => {
@@ -137,6 +141,11 @@ export class SharedRecording {
     const present = this.#present;
     this.#end();
     for (const { owner } of present) owner.ended(reason);
+  }
+
+  /** To be called when `ActiveRecording.unwanted` of a restored recording has changed; others have it from `start`. */
+  unwantedChanged(): void {
+    for (const { owner } of this.#present) owner.unwantedChanged();
   }
 
   get running(): boolean {
@@ -193,6 +202,7 @@ export class SharedRecording {
       warnings,
       peer,
       onEnded: (reason) => this.endedByRecorder(reason),
+      onUnwantedChanged: () => this.unwantedChanged(),
     });
   }
 
@@ -212,6 +222,7 @@ export class SharedRecording {
     return {
       recordingId: recording.id,
       addresses: () => this.#addresses(holder),
+      unwanted: () => this.#unwanted(holder),
       update: (change) => this.#update(holder, change, recording),
       journalSip: (record) => recording.journalSip(record),
       noteChanged: () => this.#noteSessions(),
@@ -245,6 +256,11 @@ export class SharedRecording {
     const all = this.#recording?.addresses();
     const own = contribution.streams.map(({ key }) => [key, all?.get(sharedKey(number, key))] as const);
     return new Map(own.filter((entry): entry is [string, StreamAddress] => entry[1] !== undefined));
+  }
+
+  #unwanted({ number, contribution }: Holder): Set<string> {
+    const all = this.#recording?.unwanted() ?? new Set<string>();
+    return new Set(contribution.streams.map(({ key }) => key).filter((key) => all.has(sharedKey(number, key))));
   }
 
   /** False if it had left before. */

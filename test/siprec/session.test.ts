@@ -119,7 +119,7 @@ describe('INVITE', () => {
 
   test('tells the recorder what it understood', async () => {
     await begin({ headers: { 'X-Tenant': 'acme' } });
-    const { onEnded: _, call, metadata, ...request } = recorder.recording.request;
+    const { onEnded: _, onUnwantedChanged: __, call, metadata, ...request } = recorder.recording.request;
     expect(request).toEqual({
       source: 'siprec',
       peer: 'udp:192.0.2.1:5060',
