@@ -180,7 +180,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       settings: httpSettings(config),
       dataDirectory,
       library,
-      control: null,
+      control: recorder,
       audit: new AuditFile(dataDirectory, clock),
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),
