@@ -36,9 +36,9 @@ export interface LibraryRecording {
   directory: string | null;
 }
 
-/** All conditions have to hold; texts are compared without regard to case. Absent ones do not matter. */
+/** All conditions have to hold; texts are compared without regard to case and accents. Absent ones do not matter. */
 export interface RecordingQuery {
-  /** Each word stands somewhere in the parties' names and addresses, the identifiers, the notes or the tags. */
+  /** Each word stands somewhere in the parties' names and addresses, the group, the notes or the tags, or is a whole identifier. */
   text?: string;
   /** Part of a party's address or name. */
   party?: string;

@@ -38,16 +38,10 @@ export function hasSilentSide({ streams }: RecordingDocument): boolean {
 
 function hasWords({ document, annotations }: Omit<LibraryRecording, 'directory'>, text: string): boolean {
   const { call } = document;
-  const texts = [
-    ...partyTexts(document),
-    ...callIds(call),
-    document.id,
-    call.groupId ?? '',
-    ...Object.values(call.vendor),
-    ...annotations.tags,
-    ...annotations.notes.map((note) => note.text),
-  ].map(normalise);
-  return wordsOf(text).every((word) => texts.some((one) => one.includes(word)));
+  const notes = annotations.notes.map((note) => note.text);
+  const texts = [...partyTexts(document), call.groupId ?? '', ...annotations.tags, ...notes].map(normalise);
+  const ids = [document.id, ...callIds(call), ...Object.values(call.vendor)].map(normalise);
+  return wordsOf(text).every((word) => ids.includes(word) || texts.some((one) => one.includes(word)));
 }
 
 function hasHeader(document: RecordingDocument, { name, value }: { name: string; value: string }): boolean {

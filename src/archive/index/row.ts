@@ -63,16 +63,7 @@ function lines(values: readonly (string | null)[]): string {
   return `\n${[...kept].join('\n')}\n`;
 }
 
+/** Identifiers are found as a whole, by their terms. */
 function wordsText(document: RecordingDocument, annotations: Annotations): string {
-  const { call } = document;
-  return lines([
-    document.id,
-    call.sipCallId,
-    call.communicationSessionId,
-    ...call.sipSessionIds,
-    call.groupId,
-    ...Object.values(call.vendor),
-    ...annotations.tags,
-    ...annotations.notes.map((note) => note.text),
-  ]);
+  return lines([document.call.groupId, ...annotations.tags, ...annotations.notes.map((note) => note.text)]);
 }

@@ -29,7 +29,7 @@ export interface RecordingRow {
   keep_until_ms: number | null;
   /** Normalised addresses and names, each between line feeds. */
   parties: string;
-  /** Normalised identifiers, tags and notes, likewise. */
+  /** Normalised group, tags and notes, likewise. */
   words: string;
   /** Normalised header fields as name=value, likewise. */
   headers: string;

@@ -8,7 +8,7 @@ import { normalise, wordsOf } from '../../recording/normalise.ts';
 import { isEverything, type RecordingScope } from '../../recording/scope.ts';
 import { recordingOf } from './row.ts';
 import { type IndexTables, PLACES_PER_MS, type RecordingRow } from './schema.ts';
-import { DURATION_STEPS_MS, LOSS_STEPS_PERCENT, term } from './terms.ts';
+import { LONGER_STEPS_MS, LOSS_STEPS_PERCENT, SHORTER_STEPS_MS, term } from './terms.ts';
 
 export interface FoundRecordings {
   items: FoundRecording[];
@@ -39,11 +39,12 @@ export async function findRecordings(
   page: { limit: number; before: number | null },
 ): Promise<FoundRecordings> {
   const items: FoundRecording[] = [];
+  const identifiers = await identifiersAsked(database, query);
   let { before } = page;
   // SQL lets through at least what is asked for; matchesQuery has the last word.
   for (let seen = 0; seen < MOST_ROWS; ) {
     const limit = Math.max(LEAST_ROWS, page.limit + 1 - items.length);
-    const { rows: matches, place: order } = matching(database, kind, query, before);
+    const { rows: matches, place: order } = matching(database, kind, { query, identifiers, before });
     const rows = await matches
       .orderBy(sql.ref(order), 'desc')
       .select(['r.place', 'r.directory', 'r.recorder', 'r.document', 'r.annotations'])
@@ -71,12 +72,12 @@ export const isExact = ({ scope, header }: RecordingQuery) =>
 export function matching(
   database: Kysely<IndexTables>,
   kind: DatabaseKind,
-  query: RecordingQuery,
-  before: number | null,
+  asked: { query: RecordingQuery; identifiers: readonly string[]; before: number | null },
 ): { rows: Rows; place: string } {
+  const { query, identifiers, before } = asked;
   const terms = termsAsked(query);
   const leading = terms.shift();
-  const words = wordsAsked(query);
+  const words = wordsAsked(query).filter(({ column, word }) => column !== 'any' || !identifiers.includes(word));
   const trigrams = words.filter(({ word }) => [...word].length >= SHORTEST_WORD);
   const led = leading !== undefined && !leading.weak;
   let rows: Rows;
@@ -108,7 +109,28 @@ export function matching(
   }
   const rest = place === 'x.rowid' ? words.filter((word) => !trigrams.includes(word)) : words;
   for (const { column, word } of rest) rows = rows.where(contains(column, word));
+  for (const identifier of identifiers) rows = rows.where(isOrContains(kind, identifier));
   return { rows: exactly(rows, query), place };
+}
+
+/** Those of the free text's words that are identifiers of some recording. */
+export async function identifiersAsked(database: Kysely<IndexTables>, { text }: RecordingQuery): Promise<string[]> {
+  const words = wordsOf(text ?? '');
+  if (words.length === 0) return [];
+  const terms = words.flatMap((word) => [term('call', word), term('id', word)]);
+  const known = await database.selectFrom('terms').select('term').distinct().where('term', 'in', terms).execute();
+  const found = new Set(known.map((row) => row.term));
+  return words.filter((word) => found.has(term('call', word)) || found.has(term('id', word)));
+}
+
+/** A word that is an identifier, and may stand in texts too: rare, so that all its places can be gathered. */
+function isOrContains(kind: DatabaseKind, word: string) {
+  const terms = sql`select place from terms where term in (${term('call', word)}, ${term('id', word)})`;
+  const texts =
+    kind === 'sqlite' && [...word].length >= SHORTEST_WORD
+      ? sql`select rowid from recording_text where recording_text match ${trigramQuery([{ column: 'any', word }])}`
+      : sql`select r.place from recordings as r where ${contains('any', word)}`;
+  return sql<boolean>`r.place in (${terms} union ${texts})`;
 }
 
 interface AskedTerm {
@@ -129,11 +151,11 @@ function termsAsked(query: RecordingQuery): AskedTerm[] {
   if (query.silentSide === true) weak.push(term('flag', 'silent-side'));
   const loss = LOSS_STEPS_PERCENT.filter((step) => step <= (minLossPercent ?? 0)).at(-1);
   if (loss !== undefined) weak.push(term('loss', String(loss)));
-  const longer = DURATION_STEPS_MS.filter((stepMs) => stepMs <= (minDurationMs ?? 0)).at(-1);
+  const longer = LONGER_STEPS_MS.filter((stepMs) => stepMs <= (minDurationMs ?? 0)).at(-1);
   if (longer !== undefined) weak.push(term('longer', String(longer)));
-  const shorter = DURATION_STEPS_MS.find((stepMs) => stepMs > (maxDurationMs ?? Number.POSITIVE_INFINITY));
+  const shorter = SHORTER_STEPS_MS.find((stepMs) => stepMs > (maxDurationMs ?? Number.POSITIVE_INFINITY));
   if (shorter !== undefined) weak.push(term('shorter', String(shorter)));
-  if (state !== undefined) weak.push(term('state', state));
+  if (state !== undefined && state !== 'finished') weak.push(term('state', state));
   if (source !== undefined) weak.push(term('source', source));
   return [...strong.map((one) => ({ term: one, weak: false })), ...weak.map((one) => ({ term: one, weak: true }))];
 }
@@ -188,6 +210,7 @@ function exactly(rows: Rows, query: RecordingQuery): Rows {
   if (query.minLossPercent !== undefined) exact = exact.where('r.loss_percent', '>=', query.minLossPercent);
   if (query.silentSide === false) exact = exact.where('r.silent_side', '=', 0);
   if (query.held === false) exact = exact.where('r.held', '=', 0);
+  if (query.state === 'finished') exact = exact.where('r.state', '=', 'finished');
   const { scope } = query;
   if (scope && !isEverything(scope)) exact = exact.where(roughlyInScope(scope));
   return exact;

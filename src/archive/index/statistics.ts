@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { DatabaseKind } from '../../database/database.ts';
 import type { LibraryStatistics, RecordingQuery } from '../../recording/library.ts';
 import type { IndexTables } from './schema.ts';
-import { findRecordings, isExact, matching } from './search.ts';
+import { findRecordings, identifiersAsked, isExact, matching } from './search.ts';
 
 const PAGE = 1_000;
 
@@ -28,7 +28,8 @@ export async function sumUp(
     sums.bySource[source as keyof LibraryStatistics['bySource']] += count;
   };
   if (isExact(query)) {
-    const groups = await matching(database, kind, query, null)
+    const identifiers = await identifiersAsked(database, query);
+    const groups = await matching(database, kind, { query, identifiers, before: null })
       .rows.select(({ fn }) => [
         'r.state',
         'r.source',

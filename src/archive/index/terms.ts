@@ -9,11 +9,23 @@ import { addressOf } from '../../recording/scope.ts';
 const LONGEST_TERM = 200;
 const MOST_TERMS = 500;
 
-/** Recordings at least this long or this lossy share a term, so that rare ones are found without reading all. */
-export const DURATION_STEPS_MS = [10_000, 60_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 14_400_000];
+/** Recordings that are longer, shorter or lossier than most share a term, so that they are found without reading the others. */
+export const LONGER_STEPS_MS = [1_800_000, 3_600_000, 7_200_000, 14_400_000];
+export const SHORTER_STEPS_MS = [1_000, 10_000];
 export const LOSS_STEPS_PERCENT = [1, 3, 5, 10, 30];
 
-export type TermKind = 'party' | 'call' | 'group' | 'tag' | 'state' | 'source' | 'longer' | 'shorter' | 'loss' | 'flag';
+export type TermKind =
+  | 'party'
+  | 'call'
+  | 'id'
+  | 'group'
+  | 'tag'
+  | 'state'
+  | 'source'
+  | 'longer'
+  | 'shorter'
+  | 'loss'
+  | 'flag';
 
 export function term(kind: TermKind, value: string): string {
   return `${kind}:${normalise(value)}`.slice(0, LONGEST_TERM);
@@ -33,13 +45,14 @@ export function termsOf(document: RecordingDocument, annotations: Annotations): 
     add('party', user);
   }
   for (const id of [call.sipCallId, call.communicationSessionId, ...call.sipSessionIds]) add('call', id);
+  for (const id of [document.id, ...Object.values(call.vendor)]) add('id', id);
   add('group', call.groupId);
   for (const tag of annotations.tags) add('tag', tag);
-  add('state', document.state);
+  // Nearly all are finished: those are found by reading on.
+  if (document.state !== 'finished') add('state', document.state);
   add('source', document.source);
-  for (const stepMs of DURATION_STEPS_MS) {
-    add(times.durationMs >= stepMs ? 'longer' : 'shorter', String(stepMs));
-  }
+  for (const stepMs of LONGER_STEPS_MS) if (times.durationMs >= stepMs) add('longer', String(stepMs));
+  for (const stepMs of SHORTER_STEPS_MS) if (times.durationMs < stepMs) add('shorter', String(stepMs));
   const lossPercent = worstLossPercent(document);
   for (const step of LOSS_STEPS_PERCENT) if (lossPercent >= step) add('loss', String(step));
   if (hasSilentSide(document)) add('flag', 'silent-side');
