@@ -40,6 +40,8 @@ export interface LibraryRecording {
 export interface RecordingQuery {
   /** Each word stands somewhere in the parties' names and addresses, the group, the notes or the tags, or is a whole identifier. */
   text?: string;
+  /** A party's whole number, however written (national, international, with blanks), user part or address. */
+  number?: string;
   /** Part of a party's address or name. */
   party?: string;
   /** Started at or after this moment, Unix ms. */
@@ -55,7 +57,7 @@ export interface RecordingQuery {
   /** The whole group id. */
   group?: string;
   tag?: string;
-  /** A header field of that name whose value contains the text. */
+  /** A header field of that name and value. */
   header?: { name: string; value: string };
   /** Lost packets of any stream, per cent of those expected. */
   minLossPercent?: number;

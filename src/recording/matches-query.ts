@@ -2,7 +2,8 @@
 import type { RecordedStream, RecordingDocument } from './document.ts';
 import type { LibraryRecording, RecordingQuery } from './library.ts';
 import { normalise, wordsOf } from './normalise.ts';
-import { addressOf, documentInScope } from './scope.ts';
+import { isSameNumber, numberOf } from './numbers.ts';
+import { documentInScope } from './scope.ts';
 
 export function matchesQuery({ document, annotations }: LibraryRecording, query: RecordingQuery): boolean {
   const { times, call } = document;
@@ -20,6 +21,7 @@ export function matchesQuery({ document, annotations }: LibraryRecording, query:
   if (query.held !== undefined && (annotations.hold !== null) !== query.held) return false;
   if (query.silentSide !== undefined && hasSilentSide(document) !== query.silentSide) return false;
   if (query.minLossPercent !== undefined && worstLossPercent(document) < query.minLossPercent) return false;
+  if (query.number !== undefined && !hasNumber(document, query.number)) return false;
   if (query.party !== undefined && !partyTexts(document).some((text) => contains(text, query.party!))) return false;
   if (query.header !== undefined && !hasHeader(document, query.header)) return false;
   return query.text === undefined || hasWords({ document, annotations }, query.text);
@@ -45,15 +47,16 @@ function hasWords({ document, annotations }: Omit<LibraryRecording, 'directory'>
 }
 
 function hasHeader(document: RecordingDocument, { name, value }: { name: string; value: string }): boolean {
-  return document.headers.some((header) => same(header.name, name) && contains(header.value, value));
+  return document.headers.some((header) => same(header.name, name) && same(header.value, value));
+}
+
+function hasNumber({ participants }: RecordingDocument, number: string): boolean {
+  return participants.some(({ aor }) => aor !== null && isSameNumber(aor, number));
 }
 
 /** What a party can be found by: its address as written, its number without punctuation, its name. */
 export function partyTexts({ participants }: RecordingDocument): string[] {
-  return participants.flatMap(({ aor, name }) => {
-    const number = addressOf(aor ?? '').user.replace(/[-./ ()]/g, '');
-    return [aor ?? '', /^\+?\d+$/.test(number) ? number : '', name ?? ''];
-  });
+  return participants.flatMap(({ aor, name }) => [aor ?? '', numberOf(aor ?? '') ?? '', name ?? '']);
 }
 
 function callIds({ sipCallId, communicationSessionId, sipSessionIds }: RecordingDocument['call']): string[] {

@@ -21,13 +21,13 @@ export async function postgresIsInstalled(): Promise<boolean> {
 }
 
 /** Only where it is installed. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres(parent = tmpdir()): Promise<TestPostgres> {
   const versions = (await readdir(PACKAGES)).sort((a, b) => Number(b) - Number(a));
   const version = versions[0] ?? '';
   const bin = join(PACKAGES, version, 'bin');
   // It refuses to run as root.
   const identity = userInfo().uid === 0 ? await identityOf('postgres') : null;
-  const directory = await mkdtemp(join(tmpdir(), 'sipreel-postgres-'));
+  const directory = await mkdtemp(join(parent, 'sipreel-postgres-'));
   if (identity) await chown(directory, identity.uid, identity.gid);
   const data = join(directory, 'data');
   await run(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync'], {

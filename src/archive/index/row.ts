@@ -35,7 +35,6 @@ export function rowOf(recording: IndexedRecording, recorder: string): Omit<Recor
     keep_until_ms: keepUntilMs,
     parties: partiesText(document),
     words: wordsText(document, annotations),
-    headers: lines(document.headers.map(({ name, value }) => `${name}=${value}`)),
     document: deflateSync(JSON.stringify(document)),
     annotations: JSON.stringify(annotations),
   };

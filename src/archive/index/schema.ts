@@ -31,8 +31,6 @@ export interface RecordingRow {
   parties: string;
   /** Normalised group, tags and notes, likewise. */
   words: string;
-  /** Normalised header fields as name=value, likewise. */
-  headers: string;
   /** recording.json, deflated. */
   document: Uint8Array;
   /** Annotations as JSON. */
@@ -48,8 +46,8 @@ export interface TermRow {
 export interface IndexTables {
   recordings: RecordingRow;
   terms: TermRow;
-  /** SQLite only: trigrams of the three texts, by rowid = place. PostgreSQL has trigram indexes on the columns instead. */
-  recording_text: { rowid: number; parties: string; words: string; headers: string };
+  /** SQLite only: trigrams of the two texts, by rowid = place. PostgreSQL has trigram indexes on the columns instead. */
+  recording_text: { rowid: number; parties: string; words: string };
 }
 
 export const indexMigrations: Migrations = (kind) => ({ '001_index': createIndex(kind) });
@@ -74,7 +72,6 @@ function createIndex(kind: DatabaseKind): Migration {
         .addColumn('keep_until_ms', 'bigint')
         .addColumn('parties', 'text', (column) => column.notNull())
         .addColumn('words', 'text', (column) => column.notNull())
-        .addColumn('headers', 'text', (column) => column.notNull())
         .addColumn('document', blob, (column) => column.notNull())
         .addColumn('annotations', 'text', (column) => column.notNull())
         .execute();
@@ -87,7 +84,7 @@ function createIndex(kind: DatabaseKind): Migration {
           database,
         );
         await sql`create virtual table recording_text using fts5 (
-          parties, words, headers, tokenize = 'trigram case_sensitive 1', content = '', contentless_delete = 1
+          parties, words, tokenize = 'trigram case_sensitive 1', content = '', contentless_delete = 1
         )`.execute(database);
       } else {
         await sql`create table terms (term text collate "C" not null, place bigint not null, primary key (term, place))`.execute(
@@ -96,7 +93,6 @@ function createIndex(kind: DatabaseKind): Migration {
         await sql`create extension if not exists pg_trgm`.execute(database);
         await sql`create index recordings_parties on recordings using gin (parties gin_trgm_ops)`.execute(database);
         await sql`create index recordings_words on recordings using gin (words gin_trgm_ops)`.execute(database);
-        await sql`create index recordings_headers on recordings using gin (headers gin_trgm_ops)`.execute(database);
       }
     },
   };

@@ -5,10 +5,11 @@ import type { DatabaseKind } from '../../database/database.ts';
 import type { LibraryRecording, RecordingQuery } from '../../recording/library.ts';
 import { matchesQuery } from '../../recording/matches-query.ts';
 import { normalise, wordsOf } from '../../recording/normalise.ts';
+import { numberKey } from '../../recording/numbers.ts';
 import { isEverything, type RecordingScope } from '../../recording/scope.ts';
 import { recordingOf } from './row.ts';
 import { type IndexTables, PLACES_PER_MS, type RecordingRow } from './schema.ts';
-import { LONGER_STEPS_MS, LOSS_STEPS_PERCENT, SHORTER_STEPS_MS, term } from './terms.ts';
+import { headerValue, LONGER_STEPS_MS, LOSS_STEPS_PERCENT, SHORTER_STEPS_MS, term } from './terms.ts';
 
 export interface FoundRecordings {
   items: FoundRecording[];
@@ -65,8 +66,8 @@ export async function findRecordings(
 }
 
 /** True if `matching` gives exactly what the query means. */
-export const isExact = ({ scope, header }: RecordingQuery) =>
-  header === undefined && (scope === undefined || isEverything(scope));
+export const isExact = ({ scope, number }: RecordingQuery) =>
+  number === undefined && (scope === undefined || isEverything(scope));
 
 /** At least the rows that meet the query, and the column of their places that the database has in order. */
 export function matching(
@@ -141,9 +142,11 @@ interface AskedTerm {
 
 /** The most telling first. */
 function termsAsked(query: RecordingQuery): AskedTerm[] {
-  const { callId, group, tag, state, source, minDurationMs, maxDurationMs, minLossPercent } = query;
+  const { callId, number, group, header, tag, state, source, minDurationMs, maxDurationMs, minLossPercent } = query;
   const strong: string[] = [];
   if (callId !== undefined) strong.push(term('call', callId));
+  if (number !== undefined) strong.push(term('number', numberKey(number)));
+  if (header !== undefined) strong.push(term('header', headerValue(header.name, header.value)));
   if (group !== undefined) strong.push(term('group', group));
   if (tag !== undefined) strong.push(term('tag', tag));
   if (query.held === true) strong.push(term('flag', 'held'));
@@ -161,33 +164,28 @@ function termsAsked(query: RecordingQuery): AskedTerm[] {
 }
 
 interface AskedWord {
-  column: 'parties' | 'headers' | 'any';
+  column: 'parties' | 'any';
   /** A part of the text, blanks included. */
   word: string;
 }
 
 /** Longest first: it leads best. */
-function wordsAsked({ party, text, header }: RecordingQuery): AskedWord[] {
+function wordsAsked({ party, text }: RecordingQuery): AskedWord[] {
   const asked: AskedWord[] = wordsOf(text ?? '').map((word) => ({ column: 'any', word }));
   if (party !== undefined) asked.push({ column: 'parties', word: normalise(party) });
-  if (header !== undefined) {
-    asked.push({ column: 'headers', word: `${normalise(header.name)}=` });
-    asked.push({ column: 'headers', word: normalise(header.value) });
-  }
   return asked.filter(({ word }) => word !== '').sort((a, b) => b.word.length - a.word.length);
 }
 
 /** FTS5: each word as a quoted string, so that nothing in it is an operator. */
 function trigramQuery(words: readonly AskedWord[]): string {
   const quoted = (word: string) => `"${word.replaceAll('"', '""')}"`;
-  const column = { any: '{parties words}', parties: 'parties', headers: 'headers' };
-  return words.map((asked) => `${column[asked.column]} : ${quoted(asked.word)}`).join(' AND ');
+  return words.map(({ column, word }) => (column === 'any' ? quoted(word) : `parties : ${quoted(word)}`)).join(' AND ');
 }
 
 function contains(column: AskedWord['column'], word: string) {
   const pattern = `%${likeText(word)}%`;
   const inColumn = (name: string) => sql<boolean>`${sql.ref(name)} like ${pattern} escape '\\'`;
-  if (column !== 'any') return inColumn(`r.${column}`);
+  if (column === 'parties') return inColumn('r.parties');
   return sql<boolean>`(${inColumn('r.parties')} or ${inColumn('r.words')})`;
 }
 

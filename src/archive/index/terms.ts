@@ -3,7 +3,7 @@ import type { RecordingDocument } from '../../recording/document.ts';
 import type { Annotations } from '../../recording/library.ts';
 import { hasSilentSide, worstLossPercent } from '../../recording/matches-query.ts';
 import { normalise } from '../../recording/normalise.ts';
-import { addressOf } from '../../recording/scope.ts';
+import { numberKey } from '../../recording/numbers.ts';
 
 /** Longer values are found by their beginning only; nothing that anybody types is longer. */
 const LONGEST_TERM = 200;
@@ -15,7 +15,8 @@ export const SHORTER_STEPS_MS = [1_000, 10_000];
 export const LOSS_STEPS_PERCENT = [1, 3, 5, 10, 30];
 
 export type TermKind =
-  | 'party'
+  | 'number'
+  | 'header'
   | 'call'
   | 'id'
   | 'group'
@@ -31,6 +32,8 @@ export function term(kind: TermKind, value: string): string {
   return `${kind}:${normalise(value)}`.slice(0, LONGEST_TERM);
 }
 
+export const headerValue = (name: string, value: string) => `${normalise(name)}=${value}`;
+
 /** Every term of a recording, each once. */
 export function termsOf(document: RecordingDocument, annotations: Annotations): string[] {
   const { call, times } = document;
@@ -38,12 +41,7 @@ export function termsOf(document: RecordingDocument, annotations: Annotations): 
   const add = (kind: TermKind, value: string | null) => {
     if (value !== null && value !== '' && terms.size < MOST_TERMS) terms.add(term(kind, value));
   };
-  for (const { aor } of document.participants) {
-    if (aor === null) continue;
-    const { address, user } = addressOf(aor);
-    add('party', address);
-    add('party', user);
-  }
+  for (const { aor } of document.participants) if (aor !== null) add('number', numberKey(aor));
   for (const id of [call.sipCallId, call.communicationSessionId, ...call.sipSessionIds]) add('call', id);
   for (const id of [document.id, ...Object.values(call.vendor)]) add('id', id);
   add('group', call.groupId);
@@ -57,5 +55,6 @@ export function termsOf(document: RecordingDocument, annotations: Annotations): 
   for (const step of LOSS_STEPS_PERCENT) if (lossPercent >= step) add('loss', String(step));
   if (hasSilentSide(document)) add('flag', 'silent-side');
   if (annotations.hold) add('flag', 'held');
+  for (const { name, value } of document.headers) add('header', headerValue(name, value));
   return [...terms];
 }

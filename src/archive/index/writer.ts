@@ -77,10 +77,10 @@ export class IndexWriter {
     throw new Error(`more than ${PLACES_PER_MS} recordings started at ${new Date(startMs).toISOString()}`);
   }
 
-  async #putText(work: Work, place: number, row: Pick<RecordingRow, 'parties' | 'words' | 'headers'>) {
+  async #putText(work: Work, place: number, row: Pick<RecordingRow, 'parties' | 'words'>) {
     if (this.#kind !== 'sqlite') return;
-    const { parties, words, headers } = row;
-    await work.insertInto('recording_text').values({ rowid: place, parties, words, headers }).execute();
+    const { parties, words } = row;
+    await work.insertInto('recording_text').values({ rowid: place, parties, words }).execute();
   }
 
   async #forget(work: Work, place: number): Promise<void> {

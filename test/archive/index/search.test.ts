@@ -56,6 +56,7 @@ const query: fc.Arbitrary<RecordingQuery> = fc.record(
     state: fc.constantFrom<RecordingDocument['state']>('finished', 'empty'),
     source: fc.constantFrom<RecordingDocument['source']>('siprec', 'oreka'),
     callId: word,
+    number: fc.oneof(word, fc.constantFrom('1001', '0301234567', '+49 30 1234567', 'sip:a@x.example')),
     group: word,
     tag: word,
     header: fc.record({ name: fc.constantFrom('x-TENANT', 'x'), value: word }),
