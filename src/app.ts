@@ -1,9 +1,10 @@
 // Builds every room, starts them in order, closes them in reverse. The only file that knows all of them.
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
-import { DirectoryLibrary } from './archive/directory-library.ts';
+import { type ArchiveIndex, createArchiveIndex } from './archive/index/archive-index.ts';
 import { lockDataDirectory } from './archive/lock.ts';
 import { createCapture } from './capture/capture-engine.ts';
 import { accessOptions } from './config/access-options.ts';
@@ -80,15 +81,21 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const dataDirectory = resolve(config.data);
     closers.push(await lockDataDirectory(dataDirectory));
 
-    const archive = createArchive({
+    const index = openIndex(config, dataDirectory, log);
+    closers.push(() => index.close());
+    const files = createArchive({
       dataDirectory,
       nameTemplate: config.storage.name,
       journal: config.storage.journal,
       log,
     });
-    await archive.prepare().catch((error) => {
+    await files.prepare().catch((error) => {
       throw new RecorderError('STORAGE_FAILED', error.message, { cause: error });
     });
+
+    await index.keeper.prepare();
+    await index.library.prepare();
+    const archive = index.indexed(files);
 
     const renderer = createRenderer({ log, concurrency: config.audio.renderers });
     closers.push(() => renderer.close());
@@ -174,12 +181,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(() => orekaDoor.close());
     const orekaAddresses = (await orekaDoor.start()).map(formatHostPort);
 
-    const library = new DirectoryLibrary({ dataDirectory, clock, log });
-    await library.prepare();
     httpDoor = createHttpDoor({
       settings: httpSettings(config),
       dataDirectory,
-      library,
+      library: index.library,
       control: recorder,
       audit: new AuditFile(dataDirectory, clock),
       readiness: () => recorder.readiness(),
@@ -220,6 +225,17 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     await closeAll();
     throw error;
   }
+}
+
+function openIndex(config: Config, dataDirectory: string, log: Log): ArchiveIndex {
+  return createArchiveIndex({
+    dataDirectory,
+    postgres: config.index.postgres,
+    recorder: config.index.recorder ?? hostname(),
+    keepUntilMs: () => null,
+    clock: systemClock,
+    log,
+  });
 }
 
 export interface Signalling {

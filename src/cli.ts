@@ -39,6 +39,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: list, usage: LIST_USAGE };
     },
   },
+  reindex: {
+    summary: 'bring the index in line with the recordings',
+    async load() {
+      const { reindex, REINDEX_USAGE } = await import('./commands/reindex.ts');
+      return { run: reindex, usage: REINDEX_USAGE };
+    },
+  },
   verify: {
     summary: 'check finished recordings against their checksums',
     load: async () => {

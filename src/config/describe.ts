@@ -52,7 +52,8 @@ export function printConfig(config: Config): string {
 
 function isSecret(path: string, value: unknown): boolean {
   if (path === 'access.users') return Object.keys(value as object).length > 0;
-  return /(secret|password)$/.test(path) && value !== null;
+  // A database's URL mostly holds a password.
+  return /(secret|password|postgres)$/.test(path) && value !== null;
 }
 
 /** The README's configuration table. */

@@ -44,9 +44,11 @@ function readFile(path: string | undefined): Record<string, unknown> {
 function fromEnvironment(environment: Record<string, string | undefined>): Record<string, unknown> {
   const secret = environment.SIPREEL_DRACHTIO_SECRET;
   const password = environment.SIPREEL_FREESWITCH_PASSWORD;
+  const postgres = environment.SIPREEL_INDEX_POSTGRES;
   return {
     ...(secret ? { drachtio: { secret } } : {}),
     ...(password ? { freeswitch: { password } } : {}),
+    ...(postgres ? { index: { postgres } } : {}),
     ...usersFrom(environment.SIPREEL_ACCESS_USERS),
   };
 }

@@ -6,6 +6,7 @@ import { audio } from './sections/audio.ts';
 import { drachtio } from './sections/drachtio.ts';
 import { freeswitch } from './sections/freeswitch.ts';
 import { http } from './sections/http.ts';
+import { index } from './sections/index.ts';
 import { limits } from './sections/limits.ts';
 import { log } from './sections/log.ts';
 import { oreka } from './sections/oreka.ts';
@@ -31,6 +32,7 @@ export const configSchema = z
     audio: audio.prefault({}),
     storage: storage.prefault({}),
     rules: rules.prefault({}),
+    index: index.prefault({}),
     log: log.prefault({}),
     shutdown: shutdown.prefault({}),
   })

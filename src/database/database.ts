@@ -2,7 +2,7 @@
 import { Kysely, type Migration, Migrator, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { closeOnce } from '../lib/close.ts';
-import { RecorderError } from '../lib/errors.ts';
+import { isRecorderError, RecorderError } from '../lib/errors.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 
 export type DatabaseKind = 'sqlite' | 'postgres';
@@ -15,6 +15,11 @@ export interface Database<Tables> {
   readonly read: Kysely<Tables>;
   /** Changes and transactions. */
   readonly write: Kysely<Tables>;
+  /**
+   * Resolves when the schema is up to date; several processes may do that at once. Rejects with DATABASE_FAILED; the next call tries
+   * again. To be called before each use.
+   */
+  ready(): Promise<void>;
   /** Waits for open questions. Idempotent. */
   close(): Promise<void>;
 }
@@ -28,26 +33,36 @@ const CONNECTIONS = 10;
 const LONGEST_QUESTION_MS = 30_000;
 
 /**
- * Opens the database and brings its schema up to date. Several processes may do so at once: one migrates, the others wait.
- * Rejects with DATABASE_FAILED.
+ * Nothing is opened before it is needed, and the schema is brought up to date before the first use: a recorder starts although
+ * its database is down.
  */
-export async function openDatabase<Tables>(
-  address: DatabaseAddress,
-  migrations: Migrations,
-): Promise<Database<Tables>> {
-  const database = address.kind === 'sqlite' ? openSqlite<Tables>(address.path) : openPostgres<Tables>(address.url);
-  try {
-    await migrate(database.write, migrations(address.kind));
-  } catch (error) {
-    await database.close().catch(() => {});
-    throw new RecorderError('DATABASE_FAILED', error instanceof Error ? error.message : String(error), {
-      cause: error,
-    });
-  }
-  return database;
+export function connectDatabase<Tables>(address: DatabaseAddress, migrations: Migrations): Database<Tables> {
+  const connected = address.kind === 'sqlite' ? openSqlite<Tables>(address.path) : openPostgres<Tables>(address.url);
+  let ready: Promise<void> | null = null;
+  return {
+    ...connected,
+    ready() {
+      ready ??= migrate(connected.write, migrations(address.kind)).catch((error) => {
+        ready = null;
+        throw databaseError(error);
+      });
+      return ready;
+    },
+  };
 }
 
-function openSqlite<Tables>(path: string): Database<Tables> {
+/** The error as DATABASE_FAILED, with the database's own words. */
+export function databaseError(error: unknown): RecorderError {
+  if (isRecorderError(error)) return error;
+  // Several addresses of one server that all refuse come as one error without a message.
+  const causes = error instanceof AggregateError ? error.errors : [error];
+  const message = causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join('; ');
+  return new RecorderError('DATABASE_FAILED', message, { cause: error });
+}
+
+type Connected<Tables> = Omit<Database<Tables>, 'ready'>;
+
+function openSqlite<Tables>(path: string): Connected<Tables> {
   const write = new Kysely<Tables>({ dialect: sqliteDialect({ path, access: 'write' }) });
   const read = new Kysely<Tables>({ dialect: sqliteDialect({ path, access: 'read' }) });
   const close = closeOnce(async () => {
@@ -58,7 +73,7 @@ function openSqlite<Tables>(path: string): Database<Tables> {
   return { kind: 'sqlite', read, write, close };
 }
 
-function openPostgres<Tables>(connectionString: string): Database<Tables> {
+function openPostgres<Tables>(connectionString: string): Connected<Tables> {
   const pool = new pg.Pool({
     connectionString,
     max: CONNECTIONS,

@@ -17,7 +17,8 @@ export const searchQuery = z.strictObject({
     .string()
     .max(200)
     .optional()
-    .describe('Words, all of which are in names, addresses, identifiers, notes or tags'),
+    .describe('Words, all of which are in names, addresses, group, notes or tags, or are whole identifiers'),
+  number: text.optional().describe("A party's whole number, however it is written, user part or address"),
   party: text.optional().describe("Part of a party's address or name"),
   from: moment.optional().describe('Started then or later'),
   to: moment.optional().describe('Started before that'),
@@ -31,9 +32,9 @@ export const searchQuery = z.strictObject({
   header: z
     .string()
     .max(400)
-    .regex(/^[^:]+:./, 'must be NAME:TEXT')
+    .regex(/^[^:]+:./, 'must be NAME:VALUE')
     .optional()
-    .describe('NAME:TEXT, a header field of the call that contains the text'),
+    .describe('NAME:VALUE, a header field of the call'),
   minLossPercent: z.coerce.number().min(0).max(100).optional().describe('Packets lost, of the worst stream'),
   silentSide: flag.optional().describe('One side was heard and another was not'),
   held: flag.optional().describe('On legal hold'),

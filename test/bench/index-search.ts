@@ -7,7 +7,7 @@ import { RecordingIndex } from '../../src/archive/index/recording-index.ts';
 import { rowOf } from '../../src/archive/index/row.ts';
 import { type IndexTables, indexMigrations, PLACES_PER_MS } from '../../src/archive/index/schema.ts';
 import { termsOf } from '../../src/archive/index/terms.ts';
-import { type Database, type DatabaseAddress, openDatabase } from '../../src/database/database.ts';
+import { connectDatabase, type Database, type DatabaseAddress } from '../../src/database/database.ts';
 import type { RecordingQuery } from '../../src/recording/library.ts';
 import { postgresIsInstalled, startPostgres } from '../support/postgres.ts';
 import { type GeneratedWorld, generatedRecording, worldOf } from './generated-recordings.ts';
@@ -34,7 +34,8 @@ export async function* benchIndex(rows: number, directory = tmpdir()): AsyncGene
 }
 
 async function* benchOn(address: DatabaseAddress, rows: number): AsyncGenerator<string> {
-  const database = await openDatabase<IndexTables>(address, indexMigrations);
+  const database = connectDatabase<IndexTables>(address, indexMigrations);
+  await database.ready();
   const index = new RecordingIndex(database, 'bench');
   const world = worldOf(rows);
   try {

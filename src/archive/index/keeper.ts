@@ -49,10 +49,7 @@ export class IndexKeeper {
   async prepare(onFiled: Alongside = async () => {}): Promise<void> {
     this.#onFiled = onFiled;
     await this.#marks.prepare();
-    const filling = await this.#options.index.isEmpty();
-    this.#repairing = (filling ? this.rebuild() : Promise.resolve())
-      .then(() => this.#repair())
-      .catch((error) => this.#later(error));
+    this.#repairing = this.#catchUp();
   }
 
   /** Resolves when nothing is being put right. */
@@ -98,6 +95,31 @@ export class IndexKeeper {
     await flush();
     if (count > 0) log.info({ recordings: count }, 'recordings indexed');
     return count;
+  }
+
+  /** Takes out what this recorder put in and whose directory is gone. Returns how many. */
+  async forgetMissing(recorder: string): Promise<number> {
+    const { index, root } = this.#options;
+    let forgotten = 0;
+    let after = Number.MIN_SAFE_INTEGER;
+    for (;;) {
+      const page = await index.pageOf(recorder, after, ROWS_AT_ONCE);
+      for (const { id, directory } of page) {
+        const document = await readRecording(join(root, directory)).catch(() => null);
+        if (document?.id !== id && (await index.remove(id))) forgotten++;
+      }
+      if (page.length < ROWS_AT_ONCE) return forgotten;
+      after = page.at(-1)?.place ?? after;
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    try {
+      if (await this.#options.index.isEmpty()) await this.rebuild();
+      await this.#repair();
+    } catch (error) {
+      this.#later(error);
+    }
   }
 
   async #repair(): Promise<void> {
@@ -146,7 +168,7 @@ export class IndexKeeper {
     this.#options.log.error({ err: error }, 'the index could not be brought up to date: will be tried again');
     if (this.#closed) return;
     this.#timers.set('repair', RETRY_MS, () => {
-      this.#repairing = this.#repair().catch((again) => this.#later(again));
+      this.#repairing = this.#catchUp();
     });
   }
 }

@@ -1,6 +1,6 @@
 // The index of finished recordings: what is put in is found again, on SQLite and PostgreSQL alike.
 import type { Transaction } from 'kysely';
-import { type Database, type DatabaseAddress, openDatabase } from '../../database/database.ts';
+import { connectDatabase, type Database, type DatabaseAddress, databaseError } from '../../database/database.ts';
 import type { LibraryStatistics, RecordingQuery } from '../../recording/library.ts';
 import { type IndexedRecording, recordingOf } from './row.ts';
 import { type IndexTables, indexMigrations } from './schema.ts';
@@ -10,6 +10,7 @@ import { IndexWriter } from './writer.ts';
 
 export type IndexTransaction = Transaction<IndexTables>;
 
+/** Whatever fails for the database's sake is told as DATABASE_FAILED. */
 export class RecordingIndex {
   readonly #database: Database<IndexTables>;
   readonly #writer: IndexWriter;
@@ -22,60 +23,90 @@ export class RecordingIndex {
 
   /** Adds recordings, or replaces what was known about them; all or none. `alongside` joins the transaction. */
   put(recordings: readonly IndexedRecording[], alongside?: (work: IndexTransaction) => Promise<void>): Promise<void> {
-    return this.#writer.put(recordings, alongside);
+    return this.#ask(() => this.#writer.put(recordings, alongside));
   }
 
   /** False if it was not there. */
   remove(recordingId: string, alongside?: (work: IndexTransaction) => Promise<void>): Promise<boolean> {
-    return this.#writer.remove(recordingId, alongside);
+    return this.#ask(() => this.#writer.remove(recordingId, alongside));
   }
 
   /** Newest first, from below the place `before` on. */
   find(query: RecordingQuery, page: { limit: number; before: number | null }): Promise<FoundRecordings> {
-    return findRecordings(this.#database.read, this.#database.kind, query, page);
+    return this.#ask(({ read, kind }) => findRecordings(read, kind, query, page));
   }
 
   async get(recordingId: string): Promise<FoundRecording | null> {
-    const row = await this.#database.read
-      .selectFrom('recordings')
-      .select(['place', 'directory', 'recorder', 'document', 'annotations'])
-      .where('id', '=', recordingId.replaceAll('\0', ''))
-      .executeTakeFirst();
+    // PostgreSQL takes no NUL; no id has one.
+    if (recordingId.includes('\0')) return null;
+    const row = await this.#ask(({ read }) =>
+      read
+        .selectFrom('recordings')
+        .select(['place', 'directory', 'recorder', 'document', 'annotations'])
+        .where('id', '=', recordingId)
+        .executeTakeFirst(),
+    );
     if (!row) return null;
     const { place, directory, recorder, ...content } = row;
-    const found = { place, directory, recorder, ...recordingOf(content) };
-    return found.document.id === recordingId ? found : null;
+    return { place, directory, recorder, ...recordingOf(content) };
   }
 
   statistics(query: RecordingQuery): Promise<LibraryStatistics> {
-    return sumUp(this.#database.read, this.#database.kind, query);
+    return this.#ask(({ read, kind }) => sumUp(read, kind, query));
   }
 
-  /** Recordings that the rules let go by now, the longest overdue first. */
-  async overdue(nowMs: number, limit: number): Promise<string[]> {
-    const rows = await this.#database.read
-      .selectFrom('recordings')
-      .select('id')
-      .where('keep_until_ms', '<=', nowMs)
-      .where('held', '=', 0)
-      .orderBy('keep_until_ms')
-      .limit(limit)
-      .execute();
+  /** Recordings of this recorder that the rules let go by now, the longest overdue first. */
+  async overdue(recorder: string, nowMs: number, limit: number): Promise<string[]> {
+    const rows = await this.#ask(({ read }) =>
+      read
+        .selectFrom('recordings')
+        .select('id')
+        .where('keep_until_ms', '<=', nowMs)
+        .where('held', '=', 0)
+        .where('recorder', '=', recorder)
+        .orderBy('keep_until_ms')
+        .limit(limit)
+        .execute(),
+    );
     return rows.map((row) => row.id);
   }
 
-  async isEmpty(): Promise<boolean> {
-    return (
-      (await this.#database.read.selectFrom('recordings').select('place').limit(1).executeTakeFirst()) === undefined
+  /** Ids and directories of what this recorder has put in, a page at a time in the order of places. */
+  pageOf(recorder: string, after: number, limit: number): Promise<{ place: number; id: string; directory: string }[]> {
+    return this.#ask(({ read }) =>
+      read
+        .selectFrom('recordings')
+        .select(['place', 'id', 'directory'])
+        .where('recorder', '=', recorder)
+        .where('place', '>', after)
+        .orderBy('place')
+        .limit(limit)
+        .execute(),
     );
+  }
+
+  async isEmpty(): Promise<boolean> {
+    const row = await this.#ask(({ read }) =>
+      read.selectFrom('recordings').select('place').limit(1).executeTakeFirst(),
+    );
+    return row === undefined;
   }
 
   close(): Promise<void> {
     return this.#database.close();
   }
+
+  async #ask<T>(question: (database: Database<IndexTables>) => Promise<T>): Promise<T> {
+    try {
+      await this.#database.ready();
+      return await question(this.#database);
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
 }
 
-/** Rejects with DATABASE_FAILED. */
-export async function openRecordingIndex(address: DatabaseAddress, recorder: string): Promise<RecordingIndex> {
-  return new RecordingIndex(await openDatabase<IndexTables>(address, indexMigrations), recorder);
+/** Connects when it is first asked. */
+export function openRecordingIndex(address: DatabaseAddress, recorder: string): RecordingIndex {
+  return new RecordingIndex(connectDatabase<IndexTables>(address, indexMigrations), recorder);
 }

@@ -14,7 +14,7 @@ export async function openLibrary(
   { clock = new ManualClock(), recorder = 'here', onFiled = (async () => {}) as Alongside } = {},
 ) {
   const root = join(dataDirectory, 'recordings');
-  const index = await openRecordingIndex(address, recorder);
+  const index = openRecordingIndex(address, recorder);
   const keeper = new IndexKeeper({ index, dataDirectory, root, keepUntilMs: () => null, clock, log: silentLog });
   const library = new IndexLibrary({ index, keeper, dataDirectory, root, recorder, clock, log: silentLog });
   await keeper.prepare(onFiled);

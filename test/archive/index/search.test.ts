@@ -68,7 +68,7 @@ const query: fc.Arbitrary<RecordingQuery> = fc.record(
 
 onBothDatabases((fresh) => {
   test('every question has the answer that its meaning gives, page by page', async () => {
-    const index = await openRecordingIndex(await fresh(), 'here');
+    const index = openRecordingIndex(await fresh(), 'here');
     const all = fc.sample(recording, { numRuns: 150, seed: SEED }).map((one, n) => {
       const { annotations, document } = madeOf(one, n);
       return { document, annotations, directory: `d/${n}`, keepUntilMs: null };
@@ -97,7 +97,7 @@ onBothDatabases((fresh) => {
   }, 60_000);
 
   test('what is put in again replaces what was known, and leaves no trace of it', async () => {
-    const index = await openRecordingIndex(await fresh(), 'here');
+    const index = openRecordingIndex(await fresh(), 'here');
     const { document, annotations } = madeOf(fc.sample(recording, { numRuns: 1, seed: SEED })[0]!, 1);
     const put = (tags: string[]) =>
       index.put([{ document, annotations: { ...annotations, tags }, directory: 'd', keepUntilMs: 5 }]);

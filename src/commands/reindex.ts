@@ -1,0 +1,36 @@
+// `sipreel reindex`: the index brought in line with the recordings' files.
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createArchiveIndex } from '../archive/index/archive-index.ts';
+import { systemClock } from '../lib/clock.ts';
+import { EXIT_OK } from './exit-codes.ts';
+import { processLog } from './process-log.ts';
+import { configFromFlags } from './serve-options.ts';
+
+export const REINDEX_USAGE = `sipreel reindex [--data DIR] [--config FILE]
+
+Reads every finished recording and tells the index what its files say; takes out what is no longer there. May run beside
+the recorder. Needed after recordings were copied in, moved or removed by hand; a lost index is built again by itself.`;
+
+export async function reindex(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: { data: { type: 'string' }, config: { type: 'string' } } });
+  const config = configFromFlags({ data: values.data, config: values.config });
+  const recorder = config.index.recorder ?? hostname();
+  const index = createArchiveIndex({
+    dataDirectory: resolve(config.data),
+    postgres: config.index.postgres,
+    recorder,
+    keepUntilMs: () => null,
+    clock: systemClock,
+    log: processLog(config.log.level, 2),
+  });
+  try {
+    const indexed = await index.keeper.rebuild();
+    const forgotten = await index.keeper.forgetMissing(recorder);
+    console.log(`${indexed} recordings indexed, ${forgotten} taken out.`);
+    return EXIT_OK;
+  } finally {
+    await index.close();
+  }
+}
