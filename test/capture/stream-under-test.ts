@@ -2,6 +2,7 @@
 import { ReceiverReports } from '../../src/capture/receiver-reports.ts';
 import { MediaStream } from '../../src/capture/stream.ts';
 import { JournalWriter } from '../../src/journal/writer.ts';
+import type { StreamSrtp } from '../../src/recording/media.ts';
 import { journalFile, type ReadPacket, takeAll } from '../journal/read-journal.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { PCMU } from '../support/synthetic-journal.ts';
@@ -34,13 +35,17 @@ export interface StreamUnderTest {
 }
 
 /** To be called once per test file, outside of tests. */
-export function streamFixture(): (options?: { receiving?: boolean; reports?: boolean }) => StreamUnderTest {
+export function streamFixture(): (options?: {
+  receiving?: boolean;
+  reports?: boolean;
+  srtp?: StreamSrtp;
+}) => StreamUnderTest {
   const file = journalFile();
-  return ({ receiving = true, reports = false } = {}) => {
+  return ({ receiving = true, reports = false, srtp } = {}) => {
     const clock = new ManualClock();
     const writer = new JournalWriter();
     const stream = new MediaStream({
-      spec: { streamId: 's0', label: '1', formats: [PCMU], receiving },
+      spec: { streamId: 's0', label: '1', formats: [PCMU], receiving, ...(srtp && { srtp }) },
       address: { rtpPort: RTP_PORT, rtcpPort: RTP_PORT + 1 },
       localHost: '192.0.2.9',
       writer,
