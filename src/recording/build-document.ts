@@ -69,6 +69,7 @@ export function buildDocument(
       ...captureWarnings(state.statistics),
       ...(result?.warnings ?? []),
       ...(attribution.streams.some(({ rule }) => rule === 'mixed-stream') ? [MIXED_AUDIO] : []),
+      ...notKept(streams),
       ...('failure' in outcome ? [{ code: 'render-failed', message: outcome.failure }] : []),
     ],
     files: audio ? [{ name: 'audio.wav', role: 'audio', octets: audio.octets, sha256: audio.sha256 }] : [],
@@ -90,6 +91,15 @@ function decidedByRule({ rule }: SessionState): Pick<RecordingDocument, 'rule' |
     ...(keepDays === null ? {} : { retention: { keepDays } }),
     ...(tags.length === 0 ? {} : { tags }),
   };
+}
+
+/** What even the journal does not have. */
+function notKept(streams: RecordingDocument['streams']): RecordingDocument['warnings'] {
+  return streams.flatMap(({ id, drops: { srtpNotKept = 0 } }) => {
+    if (srtpNotKept === 0) return [];
+    const message = `Stream ${id}: ${srtpNotKept} more packets that could not be decrypted were not kept: there were too many.`;
+    return [{ code: 'srtp-not-kept', message }];
+  });
 }
 
 function streamEntries(

@@ -4,7 +4,11 @@
  * SRTP keys of a=crypto lines (RFC 4568 §6.1; also over a soft line break of quoted-printable), MIKEY messages (RFC 4567),
  * and k= lines (RFC 4566 §5.12). Lifetime, MKI and parameters stay readable.
  */
-const KEYS = [/(inline:)((?:=\r?\n|[^\s|;])+)/gi, /(^a=key-mgmt:\S+[ \t]+)([^\r\n]+)/gim, /(^k=[a-z]+:)([^\r\n]+)/gim];
+const KEYS = [
+  /(inline:)((?:=\r?\n|[^\s|;])+)/gi,
+  /(^a=key-mgmt:\S+[ \t]+)([^\r\n]+)/gim,
+  /(^k=[a-z0-9]+:)([^\r\n]+)/gim,
+];
 
 /** The message with asterisks in place of keys, of the same length; the message itself if it has none. */
 export function maskKeys(message: Uint8Array): Uint8Array {

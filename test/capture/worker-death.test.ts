@@ -1,7 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { JournalReader } from '../../src/journal/reader.ts';
 import type { AnnouncedPort } from '../../src/recording/media.ts';
+import type { SrtpMasterKey } from '../../src/rtp/srtp/master-key.ts';
+import { writeMasterKey } from '../../src/rtp/srtp/master-key-text.ts';
+import { createSrtpSender } from '../../src/rtp/srtp/sender.ts';
 import { readJournal } from '../journal/read-journal.ts';
+import { masterKey, protectRtp } from '../rtp/srtp/packets.ts';
 import {
   freeEvenPort,
   newSender,
@@ -43,6 +47,30 @@ function packetsOf(path: string, interfaceId: number): number {
 }
 
 onEachReceiver('a worker dies', () => {
+  test('an encrypted stream is decrypted on, with the keys of the latest offer', async () => {
+    const { capture, journalPath } = await startCapture({ workers: 2 });
+    const events = noteEvents();
+    const session = await capture.open('r1', journalPath('r1'), events);
+    const [first, second] = [masterKey('AEAD_AES_128_GCM', 'first'), masterKey('AEAD_AES_128_GCM', 'second')];
+    const srtp = (key: SrtpMasterKey) => ({ receiving: [writeMasterKey(key)], sending: null, plainToo: false });
+    const { rtpPort } = await session.addStream(streamSpec('s0', { srtp: srtp(first) }));
+    const sender = await newSender();
+    const under = { first: createSrtpSender(first), second: createSrtpSender(second) };
+    const send = (key: keyof typeof under, seq: number) => sender.send(protectRtp(under[key], rtp({ seq })), rtpPort);
+    await send('first', 1);
+    session.updateStream('s0', { srtp: srtp(second) });
+    // Its answer comes when the worker has the keys: a packet that overtakes them would stay encrypted.
+    await session.statistics();
+    await send('second', 2);
+    await until('both on disk', () => sequences(journalPath('r1'), 's0').length === 2);
+    await capture.killWorkerOf('r1');
+    await until('resumed', () => events.told.some(({ what }) => what === 'resumed'));
+    for (const seq of [3, 4, 5]) await send('second', seq);
+    await sleep(50);
+    expect(await session.seal()).toMatchObject({ s0: { packets: 3, drops: {} } });
+    expect(sequences(journalPath('r1'), 's0')).toEqual([1, 2, 3, 4, 5]);
+  });
+
   test('the recording goes on with the same ports in the same file within a second', async () => {
     const { capture, journalPath } = await startCapture({ workers: 2 });
     const events = noteEvents();

@@ -72,6 +72,16 @@ export class ServeProcess {
 
 /** Serves on loopback with free ports into `data`; ended with the test. */
 export function serve(data: string, ...extra: string[]): ServeProcess {
+  const process = startServer(data, ...extra);
+  onTestFinished(async () => {
+    process.kill('SIGKILL');
+    await process.exited;
+  });
+  return process;
+}
+
+/** The same for several tests: whoever starts it ends it. */
+export function startServer(data: string, ...extra: string[]): ServeProcess {
   const loopback = [
     '--sip',
     'udp:127.0.0.1:0',
@@ -86,12 +96,7 @@ export function serve(data: string, ...extra: string[]): ServeProcess {
   // captured mod_oreka calls announce (16384 to 32768), and those that the system hands out.
   const firstPort = 5_200 + 1_000 * Math.floor(Math.random() * 5);
   const ports = ['--rtp-ports', `${firstPort}-${firstPort + 999}`];
-  const process = new ServeProcess(['--data', data, ...loopback, '--media-address', '127.0.0.1', ...ports, ...extra]);
-  onTestFinished(async () => {
-    process.kill('SIGKILL');
-    await process.exited;
-  });
-  return process;
+  return new ServeProcess(['--data', data, ...loopback, '--media-address', '127.0.0.1', ...ports, ...extra]);
 }
 
 /** Waits until so many recordings are filed, newest first. */

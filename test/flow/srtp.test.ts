@@ -1,29 +1,41 @@
 // Encrypted calls (SDES, RFC 4568) to the recorder as its users start it, judged by what stands in the WAV.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ListedRecording } from '../../src/archive/list.ts';
 import type { RecordingSession } from '../../src/client/recording-session.ts';
 import { JournalReader } from '../../src/journal/reader.ts';
 import { readRtcp } from '../../src/rtp/rtcp.ts';
 import { SRTP_SUITES, type SrtpSuite } from '../../src/rtp/srtp/suites.ts';
 import { readWav, silentBetween, toneLevel } from '../support/listen.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings, startServer } from './serve-process.ts';
 
 const SUITES = Object.keys(SRTP_SUITES) as SrtpSuite[];
 
-async function recorder() {
-  const data = await temporaryDirectory();
-  const server = serve(data);
-  const [port, client] = await Promise.all([server.sipPort('udp'), testClient()]);
-  return { data, server, port, client };
-}
+const data = await mkdtemp(join(tmpdir(), 'sipreel-srtp-'));
+const server = startServer(data);
+let port: number;
 
-const ofCall = (recordings: ListedRecording[], { callId }: RecordingSession) =>
-  recordings.find(({ document }) => document.call.sipCallId === callId)!;
+beforeAll(async () => {
+  port = await server.sipPort('udp');
+});
+
+afterAll(async () => {
+  server.kill('SIGKILL');
+  await server.exited;
+  await rm(data, { recursive: true, force: true });
+});
+
+/** Those of these calls, in the same order, once they are filed. */
+async function recordingsOf(sessions: RecordingSession[]): Promise<ListedRecording[]> {
+  filed += sessions.length;
+  const recordings = await filedRecordings(data, filed);
+  return sessions.map(({ callId }) => recordings.find(({ document }) => document.call.sipCallId === callId)!);
+}
+let filed = 0;
 
 function channels({ directory }: ListedRecording) {
   const { channels: heard, sampleRateHz, durationMs } = readWav(join(directory, 'audio.wav'));
@@ -59,7 +71,7 @@ function* filesBelow(directory: string): Generator<string> {
 test('every suite: both parties are heard, RTCP too; keys are in session.json while the call runs, and nowhere else', {
   timeout: 30_000,
 }, async () => {
-  const { data, server, port, client } = await recorder();
+  const client = await testClient();
   const sessions = await Promise.all(
     SUITES.map((suite) => client.connect({ ...toneCall(port), srtp: { suite }, reportIntervalMs: 300 })),
   );
@@ -70,9 +82,9 @@ test('every suite: both parties are heard, RTCP too; keys are in session.json wh
     expect(statSync(join(data, 'spool', id, 'session.json')).mode & 0o777).toBe(0o600);
   }
   await Promise.all(sessions.map((session) => session.bye()));
-  const recordings = await filedRecordings(data, SUITES.length);
+  const recordings = await recordingsOf(sessions);
   sessions.forEach((session, index) => {
-    const recording = ofCall(recordings, session);
+    const recording = recordings[index]!;
     expect(recording.document).toMatchObject({ state: 'finished', warnings: [] });
     recording.document.streams.forEach((stream, at) => {
       const { packetsSent } = session.streams[at]!;
@@ -96,14 +108,14 @@ test('every suite: both parties are heard, RTCP too; keys are in session.json wh
     }
   }
   // The messages themselves are there, with everything else that they said.
-  const journal = readFileSync(join(ofCall(recordings, sessions[0]!).directory, 'capture.pcapng'), 'latin1');
+  const journal = readFileSync(join(recordings[0]!.directory, 'capture.pcapng'), 'latin1');
   expect(journal).toMatch(/a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:\*{40}\r\n/);
 });
 
 test('keys change in the call: a re-INVITE with fresh ones, the other of two that MKIs tell apart, another phone’s', {
   timeout: 30_000,
 }, async () => {
-  const { data, port, client } = await recorder();
+  const client = await testClient();
   const suite = 'AES_CM_128_HMAC_SHA1_80';
   const call = toneCall(port);
   const [rekeyed, switched, crossed, bestEffort] = await Promise.all([
@@ -124,9 +136,9 @@ test('keys change in the call: a re-INVITE with fresh ones, the other of two tha
   await sleep(300);
   const sessions = [rekeyed, switched, crossed, bestEffort];
   await Promise.all(sessions.map((session) => session.bye()));
-  const recordings = await filedRecordings(data, sessions.length);
-  for (const session of sessions) {
-    const recording = ofCall(recordings, session);
+  const recordings = await recordingsOf(sessions);
+  for (const [index, session] of sessions.entries()) {
+    const recording = recordings[index]!;
     expect(recording.document).toMatchObject({ state: 'finished', warnings: [] });
     recording.document.streams.forEach((stream, at) => {
       expect(stream).toMatchObject({ packets: session.streams[at]!.packetsSent, lost: 0, drops: {} });
@@ -138,7 +150,7 @@ test('keys change in the call: a re-INVITE with fresh ones, the other of two tha
 test('a wrong key: the packets are kept encrypted, the recording says so, and the other party is whole', {
   timeout: 30_000,
 }, async () => {
-  const { data, port, client } = await recorder();
+  const client = await testClient();
   const suite = 'AES_CM_128_HMAC_SHA1_80';
   const [half, none] = await Promise.all([
     client.connect({ ...toneCall(port), srtp: { suite, keys: ['offered', 'unknown'] } }),
@@ -146,10 +158,9 @@ test('a wrong key: the packets are kept encrypted, the recording says so, and th
   ]);
   await sleep(1_100);
   await Promise.all([half.bye(), none.bye()]);
-  const recordings = await filedRecordings(data, 2);
+  const [halfRecording, noneRecording] = (await recordingsOf([half, none])) as [ListedRecording, ListedRecording];
 
   const sent = half.streams[1]!.packetsSent;
-  const halfRecording = ofCall(recordings, half);
   expect(halfRecording.document).toMatchObject({
     state: 'finished',
     streams: [
@@ -166,7 +177,6 @@ test('a wrong key: the packets are kept encrypted, the recording says so, and th
   expect(silentBetween(right, sampleRateHz, 0, durationMs, 0)).toBe(true);
   expect(packetsByInterface(halfRecording)).toMatchObject({ s0: half.streams[0]!.packetsSent, 's1-encrypted': sent });
 
-  const noneRecording = ofCall(recordings, none);
   expect(noneRecording.document).toMatchObject({ state: 'not-renderable', files: [{ name: 'capture.pcapng' }] });
   for (const [at, stream] of noneRecording.document.streams.entries()) {
     const { undecrypted } = stream.srtp!;
