@@ -74,6 +74,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: rules, usage: RULES_USAGE };
     },
   },
+  token: {
+    summary: 'say who may use the HTTP API',
+    load: async () => {
+      const { token, TOKEN_USAGE } = await import('./commands/token.ts');
+      return { run: token, usage: TOKEN_USAGE };
+    },
+  },
   config: {
     summary: 'print the settings in force',
     load: async () => {

@@ -11,6 +11,7 @@ import { parseHostPort, parsePortRange, parseSipListener, type SipListener } fro
 import type { Config } from '../config/schema.ts';
 import { probeDrachtio } from '../drachtio/probe.ts';
 import { checkAccess } from './doctor-access.ts';
+import { checkHttp } from './doctor-http.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { CONFIG_OPTIONS, CONFIG_OPTIONS_USAGE, configFromFlags } from './serve-options.ts';
@@ -35,6 +36,7 @@ export async function doctor(args: string[]): Promise<number> {
     ...(await checkData(config)),
     ...(await checkSignalling(config)),
     ...checkAccess(config),
+    ...(await checkHttp(config)),
     ...(await checkPorts(config)),
     ...(await checkKernel()),
     checkMediaAddress(config),

@@ -18,6 +18,7 @@ export const ERROR_CATALOGUE = {
   CREDENTIALS_NEEDED: 'Recording here needs the name and secret of one of access.users.',
   SOURCE_TOO_BUSY: 'This address has reached its limit of calls.',
   RECORDING_ENDED: 'The recording has ended already.',
+  NOT_RUNNING: 'No recorder runs here, or without its HTTP API, or for another user.',
   NOT_FOUND: 'There is no such recording.',
   ON_HOLD: 'The recording is on legal hold and cannot be deleted: take the hold away first.',
   INVALID_CURSOR: 'That is no cursor of a page: begin again without one.',

@@ -1,5 +1,6 @@
 // The commands as scripts use them: output, exit codes, and that no secret is shown.
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -111,23 +112,87 @@ describe('config, doctor, help', () => {
     const data = await temporaryDirectory();
     const server = serve(data);
     const port = await server.sipPort('udp');
-    const args = ['doctor', '--data', data, '--sip', `udp:127.0.0.1:${port}`, '--rtp-ports', '10000-10999'];
+    const args = [
+      'doctor',
+      '--data',
+      data,
+      '--http',
+      'off',
+      '--sip',
+      `udp:127.0.0.1:${port}`,
+      '--rtp-ports',
+      '10000-10999',
+    ];
     const { code, out } = await sipreel(args);
     expect(code).toBe(1);
     expect(out).toMatch(new RegExp(`^fail {2}SIP address udp:127.0.0.1:${port} cannot be bound`, 'm'));
     expect(out).toMatch(/^ok {4}data directory/m);
   });
 
-  test('every command has a help text, and an unknown one is refused', async () => {
+  test('every command has a help text, and an unknown one is refused', { timeout: 40_000 }, async () => {
     const help = await sipreel(['--help']);
     expect(help.code).toBe(0);
     const commands = [...help.out.matchAll(/^ {2}(\w+) {2,}/gm)].map((match) => match[1]!);
-    expect(commands).toEqual(['serve', 'demo', 'call', 'list', 'doctor', 'freeswitch', 'config']);
-    for (const command of commands) {
-      const { code, out } = await sipreel([command, '--help']);
-      expect([code, out.startsWith(`sipreel ${command}`)]).toEqual([0, true]);
+    expect(commands).toEqual([
+      'serve',
+      'demo',
+      'call',
+      'list',
+      'verify',
+      'doctor',
+      'freeswitch',
+      'rules',
+      'token',
+      'config',
+    ]);
+    const helps = await Promise.all(commands.map((command) => sipreel([command, '--help'])));
+    for (const [i, { code, out }] of helps.entries()) {
+      expect([code, out.startsWith(`sipreel ${commands[i]}`)]).toEqual([0, true]);
     }
     expect((await sipreel(['record'])).code).toBe(64);
+  });
+});
+
+describe('token', () => {
+  test('lets somebody in to what a running recorder has, and out again', { timeout: 60_000 }, async () => {
+    const data = await temporaryDirectory();
+    const { http } = (await serve(data).line('ready', 30_000)) as unknown as { http: string[] };
+    const status = async (token: string) =>
+      (await fetch(`${http[0]}/api/recordings`, { headers: { authorization: `Bearer ${token}` } })).status;
+    const command = (...args: string[]) => sipreel(['token', ...args, '--data', data]);
+
+    const created = await command('create', 'ann', '--role', 'manage', '--scope', 'party:10*', '--expires', '1d');
+    expect(created).toMatchObject({ code: 0, err: '' });
+    const token = created.out.trim();
+    expect(await status(token)).toBe(200);
+    const listed = await command('list');
+    expect(listed.out).toMatch(/^ann {2}manage {2}party:10\* {2}until \d{4}-/);
+    expect(listed.out).not.toMatch(token);
+    expect((await command('revoke', 'ann')).code).toBe(0);
+    expect(await status(token)).toBe(401);
+    expect((await command('revoke', 'ann')).code).toBe(1);
+
+    const link = (await command('link')).out.trim();
+    const [url, code] = link.split('/#login=');
+    expect(url).toBe(http[0]);
+    const login = await fetch(`${url}/api/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ code }),
+    });
+    expect(await login.json()).toMatchObject({ name: 'local', role: 'admin' });
+    const audit = (await readFile(join(data, 'audit.jsonl'), 'utf8')).trim().split('\n');
+    expect(audit.map((line) => JSON.parse(line).action)).toEqual(['token-created', 'token-revoked', 'login']);
+  });
+
+  test('mistakes are told', async () => {
+    const data = await temporaryDirectory();
+    const code = async (...args: string[]) => (await sipreel(['token', ...args, '--data', data])).code;
+    expect(await code('create', 'a', '--role', 'root')).toBe(64);
+    expect(await code('create', 'a', '--scope', '10*')).toBe(64);
+    expect(await code('create', 'a', '--expires', '2001-01-01')).toBe(64);
+    expect(await code('create', '../a')).toBe(78);
+    expect(await code('link')).toBe(69);
   });
 });
 

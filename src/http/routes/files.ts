@@ -1,6 +1,7 @@
 // Audio and journal of a recording, whole or in one range. The audit log has the act before the first octet leaves.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { closeOnce } from '../../lib/close.ts';
 import { RecorderError } from '../../lib/errors.ts';
 import type { AuditLog } from '../../recording/audit.ts';
 import type { RecordedFile } from '../../recording/document.ts';
@@ -27,16 +28,16 @@ export function fileRoutes(server: Server, library: RecordingLibrary, audit: Aud
       throw new HttpProblem(503, 'TOO_MANY_READERS', 'Too many files are being read: try again.');
     open++;
     let file: OpenRecordingFile | null = null;
-    const close = () => {
+    const close = closeOnce(async () => {
       open--;
-      void file?.close();
-    };
+      await file?.close();
+    });
     try {
       file = await library.openFile(document.id, asked.role);
       if (!file) throw new RecorderError('NOT_FOUND', `It has no ${asked.role}.`);
       const part = describeAnswer(request, reply, file.file, asked, `${document.id}.${EXTENSIONS[asked.role]}`);
       if (!part) {
-        close();
+        await close();
         return reply.send();
       }
       await audit.write({
@@ -47,10 +48,13 @@ export function fileRoutes(server: Server, library: RecordingLibrary, audit: Aud
         detail: `${file.file.name}, octets ${part.first}-${part.last} of ${file.file.octets}`,
       });
       const stream = file.read(part.first, part.last);
-      stream.once('close', close);
+      stream.once('close', () => void close());
+      // Whoever has left already is not noticed by what sends the stream.
+      if (reply.raw.destroyed) stream.destroy();
+      else reply.raw.once('close', () => stream.destroy());
       return reply.send(stream);
     } catch (error) {
-      close();
+      await close();
       throw error;
     }
   }
