@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { benchCapture } from './capture.ts';
 import { benchRender } from './render.ts';
 import { benchSignalling } from './signalling.ts';
+import { benchSrtpStream } from './srtp-stream.ts';
 
 const BENCHES: Record<string, () => Promise<string[]>> = {
   async capture() {
@@ -20,6 +21,15 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
             `  ratio ${(linux.cpuPerPacketUs / dgram.cpuPerPacketUs).toFixed(2)}`,
           ]
         : ['  rtp.receiver linux cannot be used here']),
+    ];
+  },
+  async srtp() {
+    const { plainUs, suites } = benchSrtpStream();
+    return [
+      `From datagram to journal, G.711 of 20 ms, without the socket: plain ${plainUs.toFixed(2)} µs per packet`,
+      ...suites.map(
+        ({ suite, us, ratio }) => `  ${suite.padEnd(24)} ${us.toFixed(2)} µs per packet, ratio ${ratio.toFixed(1)}`,
+      ),
     ];
   },
   async render() {
