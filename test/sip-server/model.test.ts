@@ -266,7 +266,7 @@ test.each(['udp', 'tcp'] as const)(
         // Only what the app itself has thrown.
         for (const { err } of life.errors as { err: Error }[]) expect(err.message).toBe('the app has failed');
       }),
-      { numRuns: 60 },
+      { numRuns: 150 },
     );
   },
 );
