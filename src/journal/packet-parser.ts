@@ -43,7 +43,8 @@ export function parsePacket(
   return false;
 }
 
-function networkHeaderAt(buffer: Uint8Array, start: number, end: number, linkType: number): number {
+/** Where the IP header begins behind the link layer's; -1 if it does not carry IP. */
+export function networkHeaderAt(buffer: Uint8Array, start: number, end: number, linkType: number): number {
   switch (linkType) {
     case pcapng.LINKTYPE_RAW:
     case pcapng.LINKTYPE_IPV4:

@@ -1,8 +1,7 @@
 // Reads a journal, or a foreign pcapng capture, packet by packet. Synchronous: for worker threads (see README.md).
 import { closeSync, openSync } from 'node:fs';
 import { BlockReader } from './block-reader.ts';
-import { formatIpAddress } from './ip-address.ts';
-import { ParsedPacket, parsePacket } from './packet-parser.ts';
+import { PacketReader } from './packet-reader.ts';
 import * as pcapng from './pcapng.ts';
 import { type TimestampReader, timestampReader } from './timestamp.ts';
 
@@ -25,35 +24,24 @@ interface OpenInterface extends JournalInterface {
 /**
  * Hands out every UDP and TCP packet in the order of the file. That is nearly, not strictly, the order of time:
  * packets of a sender that had to prove itself are written late, with their own time.
- *
- * After `next()` returned true the fields describe one packet, until the next call; the payload is
- * `buffer[payloadStart, payloadEnd)`. Read `buffer` anew each time, it may be replaced by a larger one.
  */
-export class JournalReader implements Disposable {
+export class JournalReader extends PacketReader {
   readonly interfaces: readonly JournalInterface[];
-  interfaceId = 0;
-  interfaceName = '';
-  /** Unix ms with a fraction. */
-  timeMs = 0;
-  /** Packets left out: neither UDP nor TCP, IP fragments, cut headers, unknown interface, no timestamp. */
-  ignored = 0;
-
   readonly #fd: number;
   readonly #blocks: BlockReader;
   readonly #interfaces: OpenInterface[] = [];
-  readonly #packet = new ParsedPacket();
   /** Where the current section's interfaces begin in `interfaces`. */
   #sectionBase = 0;
   #closed = false;
 
   /** Throws what opening the file throws. */
   constructor(path: string) {
+    super();
     this.#fd = openSync(path, 'r');
     this.#blocks = new BlockReader(this.#fd);
     this.interfaces = this.#interfaces;
   }
 
-  /** Moves to the next packet. False at the end, and from then on. Throws only what reading the file throws. */
   next(): boolean {
     if (this.#closed) return false;
     while (this.#blocks.next()) {
@@ -76,53 +64,10 @@ export class JournalReader implements Disposable {
     return false;
   }
 
-  /** Closes the file. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     closeSync(this.#fd);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  get buffer(): Buffer {
-    return this.#blocks.buffer;
-  }
-
-  get protocol(): 'udp' | 'tcp' {
-    return this.#packet.protocol;
-  }
-
-  get payloadStart(): number {
-    return this.#packet.payloadStart;
-  }
-
-  get payloadEnd(): number {
-    return this.#packet.payloadEnd;
-  }
-
-  get sourcePort(): number {
-    return this.#packet.sourcePort;
-  }
-
-  get destinationPort(): number {
-    return this.#packet.destinationPort;
-  }
-
-  /** Sequence number of a TCP segment's first octet. */
-  get tcpSequence(): number {
-    return this.#packet.tcpSequence;
-  }
-
-  /** Address as text; made anew with each call. */
-  sourceHost(): string {
-    return formatIpAddress(this.buffer, this.#packet.sourceAddressAt, this.#packet.addressOctets);
-  }
-
-  destinationHost(): string {
-    return formatIpAddress(this.buffer, this.#packet.destinationAddressAt, this.#packet.addressOctets);
   }
 
   /** True once something unreadable had to be skipped: a torn tail, zeros, garbage. Complete after the last `next()`. */
@@ -169,7 +114,9 @@ export class JournalReader implements Disposable {
 
   /** if_tsoffset: 64 bits, signed. */
   #offsetSeconds(at: number): number {
-    return Number(this.#blocks.littleEndian ? this.buffer.readBigInt64LE(at) : this.buffer.readBigInt64BE(at));
+    return Number(
+      this.#blocks.littleEndian ? this.#blocks.buffer.readBigInt64LE(at) : this.#blocks.buffer.readBigInt64BE(at),
+    );
   }
 
   #readPacket(): boolean {
@@ -180,7 +127,7 @@ export class JournalReader implements Disposable {
     const captured = blocks.uint32(body + 12);
     const start = body + 20;
     if (described === undefined || captured > blocks.bodyEnd - start) return false;
-    if (!parsePacket(blocks.buffer, start, start + captured, described.linkType, this.#packet)) return false;
+    if (!this.take(blocks.buffer, start, start + captured, described.linkType)) return false;
     this.interfaceId = described.interfaceId;
     this.interfaceName = described.name;
     this.timeMs = described.readTimestamp(blocks.uint32(body + 4), blocks.uint32(body + 8));
