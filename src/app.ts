@@ -19,7 +19,8 @@ import { httpSettings } from './config/http-settings.ts';
 import type { Config } from './config/schema.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
 import { createHttpDoor, type HttpDoor } from './http/door.ts';
-import { processAnchor, systemClock } from './lib/clock.ts';
+import { anchoredClock, systemClock } from './lib/clock.ts';
+import { continuedAnchor, originOf } from './lib/clock-origin.ts';
 import { closeOnce } from './lib/close.ts';
 import { RecorderError } from './lib/errors.ts';
 import { cachedLocalAddress } from './lib/local-address.ts';
@@ -30,11 +31,12 @@ import { Finisher } from './recording/finisher.ts';
 import { LiveRecorder } from './recording/recorder.ts';
 import { recoverSessions } from './recording/recover.ts';
 import { RecordingRules } from './recording/rules.ts';
+import type { EndReason } from './recording/session-state.ts';
 import { createRenderer } from './render/renderer.ts';
-import { createSipServer, type SipListener, type SipServerOptions } from './sip-server/index.ts';
+import { createSipServer, type DialogState, type SipListener, type SipServerOptions } from './sip-server/index.ts';
 import { AccessGate } from './siprec/access/gate.ts';
 import { screenOf } from './siprec/access/screen.ts';
-import { createSiprecDoor } from './siprec/door.ts';
+import { createSiprecDoor, restorableSessions } from './siprec/door.ts';
 
 export interface App {
   /** `udp:127.0.0.1:5060`, … as bound; of the drachtio server when that is external. */
@@ -47,6 +49,8 @@ export interface App {
   loginLink: string | null;
   /** Recordings that a previous process left and this one finishes. */
   recovered: number;
+  /** Recordings that a previous process left and this one goes on with. */
+  resumed: number;
   /** How media is received. */
   receiver: 'linux' | 'dgram';
   readonly activeRecordings: number;
@@ -68,7 +72,6 @@ export interface AppOptions {
 /** Rejects with a RecorderError that says what to do; whatever had been started by then is closed again. */
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const { log } = options;
-  const clock = systemClock;
   const closers: (() => Promise<void>)[] = [];
   const closeAll = closeOnce(async () => {
     for (const close of closers.toReversed()) {
@@ -97,6 +100,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     await index.library.prepare();
     const archive = index.indexed(files);
 
+    const sessions = await archive.unfinishedSessions();
+    // Timers and media go by one clock, which counts on where the last process's left off.
+    const anchor = continuedAnchor(sessions);
+    const clock = anchoredClock(anchor);
+
     const renderer = createRenderer({ log, concurrency: config.audio.renderers });
     closers.push(() => renderer.close());
     const rules = new RecordingRules(config.rules.list, config.rules.ours);
@@ -121,7 +129,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       ...(config.rtp.mediaAddress === null ? {} : { localHost: config.rtp.mediaAddress }),
       portRange: parsePortRange(config.rtp.ports)!,
       ...(config.rtp.workers === 0 ? {} : { workers: config.rtp.workers }),
-      anchor: processAnchor,
+      anchor,
       clock,
       log,
       restMs: config.rtp.restSeconds * 1000,
@@ -131,29 +139,44 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     await capture.start();
 
     const { limits } = config;
+    const recordingLimits = {
+      inactivityMs: limits.inactivitySeconds * 1000,
+      holdInactivityMs: limits.holdInactivitySeconds * 1000,
+      maxDurationMs: limits.maxDurationSeconds * 1000,
+    };
     const recorder = new LiveRecorder({
       capture,
       archive,
       finisher,
       rules,
       clock,
+      clockOrigin: originOf(anchor),
       log,
       limits: {
         maxRecordings: limits.recordings,
         floorMiB: config.storage.floorMiB,
         floorPercent: config.storage.floorPercent,
         reservePerRecordingMiB: config.storage.reservePerRecordingMiB,
-        inactivityMs: limits.inactivitySeconds * 1000,
-        holdInactivityMs: limits.holdInactivitySeconds * 1000,
-        maxDurationMs: limits.maxDurationSeconds * 1000,
+        ...recordingLimits,
       },
     });
     closers.push(async () => recorder.close());
     await recorder.watch();
-    const recovered = await recoverSessions({ archive, finisher, log });
+    const doorsToTell = new Map<string, (reason: EndReason) => void>();
+    const { resumed, finished } = await recoverSessions(sessions, {
+      archive,
+      recorder,
+      finisher,
+      clock,
+      log,
+      limits: recordingLimits,
+      isAnswered: ({ source, door }) => source !== 'siprec' || restorableSessions(door).length > 0,
+      onEnded: (recordingId, reason) => doorsToTell.get(recordingId)?.(reason),
+    });
 
     const access = new AccessGate({ ...accessOptions(config), clock, log });
-    const signalling = await startSignalling(config, access, log, closers);
+    const dialogs = resumed.flatMap(({ door }) => restorableSessions(door).map(({ sipDialog }) => sipDialog));
+    const signalling = await startSignalling(config, access, log, closers, dialogs.filter(isDialogState));
     const localAddress = cachedLocalAddress(() => clock.nowMs());
     const door = createSiprecDoor({
       srf: signalling.connection.srf,
@@ -164,8 +187,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       answerDelayMs: config.sip.answerDelayMs,
       acceptPlainCalls: config.sip.acceptPlainCalls,
       mediaAddress: config.rtp.mediaAddress ?? mediaAddressFor(config.rtp.bindAddress, localAddress),
+      dialogState: signalling.dialogState,
     });
     closers.push(() => door.close());
+    for (const [recordingId, ended] of door.restore(resumed)) doorsToTell.set(recordingId, ended);
     door.start();
 
     const orekaDoor = createOrekaDoor({
@@ -204,7 +229,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       orekaAddresses,
       httpAddresses: http.addresses.map((address) => `http://${formatHostPort(address)}`),
       loginLink: http.loginLink,
-      recovered,
+      recovered: finished,
+      resumed: resumed.length,
       receiver: capture.health().receiver,
       get activeRecordings() {
         return recorder.activeRecordings;
@@ -241,7 +267,12 @@ function openIndex(config: Config, dataDirectory: string, log: Log): ArchiveInde
 export interface Signalling {
   connection: DrachtioConnection;
   sipAddresses: string[];
+  /** A dialog as plain data for the next process; a real drachtio server does not give it out. */
+  dialogState: (dialogId: string) => DialogState | null;
 }
+
+/** So long requests wait after the start until the door takes them. */
+const FIRST_APP_MS = 10_000;
 
 /** The embedded server, or a connection to a real one: from here on nobody can tell them apart. */
 async function startSignalling(
@@ -249,6 +280,7 @@ async function startSignalling(
   access: AccessGate,
   log: Log,
   closers: (() => Promise<void>)[],
+  dialogs: DialogState[],
 ): Promise<Signalling> {
   const external = config.drachtio.address === null ? null : parseHostPort(config.drachtio.address);
   if (external) {
@@ -257,11 +289,13 @@ async function startSignalling(
     const connection = await connectDrachtio({ ...external, secret, log, patienceMs });
     closers.push(() => connection.close());
     const addresses = connection.sipAddresses.map((address) => address.replace('/', ':'));
-    return { connection, sipAddresses: addresses };
+    return { connection, sipAddresses: addresses, dialogState: () => null };
   }
   return startEmbedded(sipListeners(config), log, closers, {
     screen: screenOf(access),
     limits: { transport: { connectionsPerSource: config.access.connectionsPerSource } },
+    dialogs,
+    timers: { firstAppMs: FIRST_APP_MS },
   });
 }
 
@@ -281,7 +315,7 @@ export async function startEmbedded(
   listeners: SipListener[],
   log: Log,
   closers: (() => Promise<void>)[],
-  options: Pick<SipServerOptions, 'screen' | 'limits'> = {},
+  options: Pick<SipServerOptions, 'screen' | 'limits' | 'dialogs' | 'timers'> = {},
 ): Promise<Signalling> {
   const secret = randomBytes(24).toString('base64url');
   const server = createSipServer({
@@ -297,7 +331,11 @@ export async function startEmbedded(
   const connection = await connectDrachtio({ ...admin, secret, log, patienceMs: 0 });
   closers.push(() => connection.close());
   const sipAddresses = listeningPoints.map(({ transport, ...address }) => `${transport}:${formatHostPort(address)}`);
-  return { connection, sipAddresses };
+  return { connection, sipAddresses, dialogState: (dialogId) => server.dialogState(dialogId) };
+}
+
+function isDialogState(value: unknown): value is DialogState {
+  return typeof value === 'object' && value !== null && 'callId' in value && 'routeSet' in value;
 }
 
 /** Bound to one address: that one. Bound to all: the one that faces the client. */

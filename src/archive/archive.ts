@@ -1,6 +1,7 @@
 // The archive engine: spool and tree behind the heart's interface.
 import { mkdir, readdir, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { latestPacketMs } from '../journal/tail.ts';
 import type { Log } from '../lib/log.ts';
 import { type RecordingDocument, recordingDocument } from '../recording/document.ts';
 import type { ArchiveEngine, StorageSpace } from '../recording/engines.ts';
@@ -50,6 +51,7 @@ export function createArchive(options: ArchiveOptions): ArchiveEngine & { prepar
     saveSession: (state) => spool.save(state),
     discardSession: (recordingId) => spool.remove(recordingId),
     unfinishedSessions: () => spool.sessions(),
+    latestPacketMs: async (state) => latestPacketMs(state.journalPath),
     space: async () => {
       const [spoolSpace, archiveSpace] = await Promise.all([spaceAt(spool.root), spaceAt(filing.root)]);
       return { spool: spoolSpace, archive: archiveSpace };

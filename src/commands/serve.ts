@@ -26,8 +26,8 @@ export async function serve(args: string[]): Promise<number> {
     return exitCodeOf(error);
   });
   if (typeof app === 'number') return app;
-  const { sipAddresses: sip, orekaAddresses: oreka, httpAddresses: http, recovered, receiver } = app;
-  log.info({ sip, oreka, http, data: config.data, rtpPorts: config.rtp.ports, receiver, recovered }, 'ready');
+  const { sipAddresses: sip, orekaAddresses: oreka, httpAddresses: http, recovered, resumed, receiver } = app;
+  log.info({ sip, oreka, http, data: config.data, rtpPorts: config.rtp.ports, receiver, recovered, resumed }, 'ready');
   // Not in the log: it lets in whoever has it first.
   if (app.loginLink) console.error(`Open in a browser on this machine within 15 minutes: ${app.loginLink}`);
 

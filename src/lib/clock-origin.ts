@@ -1,6 +1,6 @@
 // The media clock across a restart: what a process leaves behind so that the next one counts on, whatever the wall clock did.
 import { readFileSync } from 'node:fs';
-import type { ClockAnchor } from './clock.ts';
+import { anchorNow, type ClockAnchor } from './clock.ts';
 
 /** An anchor as JSON-safe data, with the boot in which its monotonic time counts. */
 export interface ClockOrigin {
@@ -33,4 +33,13 @@ function thisBoot(): string | null {
   } catch {
     return null;
   }
+}
+
+/** The anchor of whatever still runs, else a new one: tied to the wall clock as it is now. */
+export function continuedAnchor(running: readonly { clock: ClockOrigin | null }[]): ClockAnchor {
+  for (const { clock } of running) {
+    const anchor = clock && anchorOf(clock);
+    if (anchor) return anchor;
+  }
+  return anchorNow();
 }

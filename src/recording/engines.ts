@@ -182,6 +182,8 @@ export interface ArchiveEngine {
   saveSession(state: SessionState): Promise<void>;
   /** What a previous process left in the spool, oldest first. Unreadable ones are skipped with a log line and kept. */
   unfinishedSessions(): Promise<SessionState[]>;
+  /** When the last packet of an unfinished session came, media clock, as its journal says; null without any. */
+  latestPacketMs(state: SessionState): Promise<number | null>;
   /** Moves a finished recording to its place under recordings/ and removes its spool directory. Repeating it is harmless. */
   file(state: SessionState, document: RecordingDocument): Promise<{ directory: string; document: RecordingDocument }>;
   /** Removes a session that never became a recording. */

@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts';
 import { Timers } from '../lib/timers.ts';
 import { buildDocument, type RenderOutcome } from './build-document.ts';
 import type { RecordingDocument } from './document.ts';
-import type { ArchiveEngine, RenderEngine } from './engines.ts';
+import type { ArchiveEngine, RenderEngine, RenderResult } from './engines.ts';
 import { type AudioOptions, renderJob } from './render-job.ts';
 import type { AppliedRule, RecordingRules } from './rules.ts';
 import type { SessionState } from './session-state.ts';
@@ -106,6 +106,10 @@ export class Finisher {
       }
       const { job: order, attribution } = renderJob(state, audio);
       const outcome = await this.#render(order, job);
+      if (state.endReason === 'cancelled' && wentOn(state) && 'result' in outcome && !hasMedia(outcome.result)) {
+        await archive.discardSession(state.recordingId);
+        return;
+      }
       const document = buildDocument(state, attribution, outcome, audio.layout);
       const filed = await archive.file(state, document);
       log.info(
@@ -159,8 +163,17 @@ export class Finisher {
   }
 }
 
+function wentOn({ events }: SessionState): boolean {
+  return events.some(({ type }) => type === 'restart');
+}
+
+function hasMedia({ streams }: RenderResult): boolean {
+  return streams.some(({ packets }) => packets > 0);
+}
+
 /** Cancelled before any media came: there was no call to record. */
 function neverBecameARecording(state: SessionState): boolean {
-  if (state.endReason !== 'cancelled') return false;
+  // What an earlier process counted is not known: the journal has to tell.
+  if (state.endReason !== 'cancelled' || wentOn(state)) return false;
   return Object.values(state.statistics ?? {}).every(({ packets, undecrypted = 0 }) => packets + undecrypted === 0);
 }

@@ -37,6 +37,8 @@ export interface LiveRecordingParts {
   clock: Clock;
   log: Log;
   limits: RecordingLimits;
+  /** Why it ends if neither media nor signalling come. Default: `abandoned`. */
+  silence?: 'abandoned' | 'cancelled';
   /** The journal is sealed and `state` says so on disk. */
   onSealed: (state: SessionState) => void;
   /** What the rules say of the call now. */
@@ -48,7 +50,7 @@ export interface LiveRecordingParts {
 }
 
 /** Changes of the door's state come several at a time: they are saved together. */
-const SAVE_DELAY_MS = 200;
+const SAVE_DELAY_MS = 20;
 const FIGURES_AGE_MS = 1_000;
 const MAX_EVENTS = 10_000;
 const MAX_WARNINGS = 200;
@@ -77,7 +79,8 @@ export class LiveRecording implements ActiveRecording {
     });
     this.#lastSignallingMs = parts.clock.nowMs();
     this.#timers = new Timers(parts.clock);
-    this.#timers.set('max-duration', parts.limits.maxDurationMs, () => this.#endByLimit('max-duration'));
+    const leftMs = parts.state.startMs + parts.limits.maxDurationMs - parts.clock.nowMs();
+    this.#timers.set('max-duration', Math.max(0, leftMs), () => this.#endByLimit('max-duration'));
     this.#watchInactivity(this.#inactivityLimitMs());
   }
 
@@ -277,6 +280,7 @@ export class LiveRecording implements ActiveRecording {
         ...(announced ? { announced } : {}),
       };
       stream.address = await this.#parts.capture.addStream(spec);
+      if (announced) Object.assign(stream, { announced: announced.address });
     } catch (error) {
       this.#state.streams = this.#state.streams.filter((other) => other !== stream);
       throw error;
@@ -295,22 +299,19 @@ export class LiveRecording implements ActiveRecording {
   }
 
   #inactivityLimitMs(): number {
-    const { inactivityMs, holdInactivityMs } = this.#parts.limits;
-    const streams = this.#presentStreams();
-    const held = streams.length > 0 && streams.every((stream) => !takesMedia(stream));
-    return held ? holdInactivityMs : inactivityMs;
+    return inactivityLimitMs(this.#state, this.#parts.limits);
   }
 
   #watchInactivity(delayMs: number): void {
     this.#timers.set('inactivity', delayMs, () => {
       const lastMs = Math.max(this.#lastSignallingMs, this.#parts.capture.lastPacketMs ?? 0);
       const leftMs = lastMs + this.#inactivityLimitMs() - this.#parts.clock.nowMs();
-      if (leftMs <= 0) this.#endByLimit('abandoned');
+      if (leftMs <= 0) this.#endByLimit(this.#parts.silence ?? 'abandoned');
       else this.#watchInactivity(leftMs);
     });
   }
 
-  #endByLimit(reason: 'abandoned' | 'max-duration'): void {
+  #endByLimit(reason: 'abandoned' | 'cancelled' | 'max-duration'): void {
     this.#parts.log.info({ reason }, 'recording ended by its limit');
     void this.stop(reason);
     this.#parts.onEndedByLimit(reason);
@@ -359,6 +360,13 @@ function describeChanges(known: SessionStream, offered: OfferedStream): string {
   if (codec(offered.formats) !== codec(known.formats))
     changes.push(`codec ${codec(known.formats)} is now ${codec(offered.formats)}`);
   return changes.join(', ');
+}
+
+/** How long the recording may be silent as it is now. */
+export function inactivityLimitMs(state: SessionState, limits: Omit<RecordingLimits, 'maxDurationMs'>): number {
+  const streams = state.streams.filter(({ present }) => present);
+  const held = streams.length > 0 && streams.every((stream) => !takesMedia(stream));
+  return state.inactivityMs ?? (held ? limits.holdInactivityMs : limits.inactivityMs);
 }
 
 function mergeFormats(known: MediaFormat[], offered: MediaFormat[]): MediaFormat[] {

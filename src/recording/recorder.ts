@@ -1,27 +1,42 @@
 // The recorder: starts recordings within its limits, knows the running ones, hands sealed ones to the finisher.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
+import type { ClockOrigin } from '../lib/clock-origin.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { Admission, type AdmissionLimits, type PortOrigin, type Readiness, type RefusalCode } from './admission.ts';
 import type { ControlOrder, LiveRecordingView, RecordingControl } from './control.ts';
-import type { ArchiveEngine, CaptureEngine, CaptureEvents, CaptureSession } from './engines.ts';
+import type { ArchiveEngine, CaptureEngine, CaptureEvents, CaptureSession, RestoredStream } from './engines.ts';
 import type { Finisher } from './finisher.ts';
-import { LiveRecording, type RecordingLimits } from './live-recording.ts';
+import { LiveRecording, type LiveRecordingParts, type RecordingLimits } from './live-recording.ts';
 import type { AnnouncedAddress, AnnouncedPort } from './media.ts';
+import { takesMedia } from './media-gate.ts';
 import type { ActiveRecording, Recorder, StartRecording } from './recorder-interface.ts';
 import { type AppliedRule, RecordingRules } from './rules.ts';
-import { type EndReason, SESSION_STATE_VERSION, type SessionState } from './session-state.ts';
+import { type EndReason, SESSION_STATE_VERSION, type SessionState, type SessionStream } from './session-state.ts';
 
 export interface RecorderParts {
   capture: CaptureEngine;
   archive: ArchiveEngine;
   finisher: Finisher;
   clock: Clock;
+  /** What `clock` is tied to, for the process after this one. Default: unknown. */
+  clockOrigin?: ClockOrigin | null;
   log: Log;
   limits: RecordingLimits & AdmissionLimits;
   /** Absent: every call is recorded. */
   rules?: RecordingRules;
+}
+
+/** A recording of an earlier process that goes on. */
+export interface Resumption {
+  state: SessionState;
+  /** When that process was last seen alive, media clock. */
+  lastMs: number;
+  /** Why the recording ends if neither media nor signalling come any more. */
+  silence: 'abandoned' | 'cancelled';
+  onEnded: (reason: EndReason) => void;
+  onUnwantedChanged?: () => void;
 }
 
 interface Running {
@@ -129,39 +144,19 @@ export class LiveRecorder implements Recorder, RecordingControl {
   }
 
   async #start(request: StartRecording, rule: AppliedRule | null): Promise<ActiveRecording> {
-    const { archive, capture, clock } = this.#parts;
-    const { inactivityMs } = request;
-    const limits = inactivityMs === undefined ? {} : { inactivityMs, holdInactivityMs: inactivityMs };
+    const { archive, capture } = this.#parts;
     const recordingId = randomUUID();
     const log = this.#parts.log.child({ recordingId, callId: request.call.identifiers.sipCallId });
     const paths = await archive.createSession(recordingId);
-    const state = initialState(recordingId, request, paths, clock, rule);
+    const state = initialState(recordingId, request, paths, this.#parts, rule);
 
     let recording: LiveRecording | undefined;
     let session: CaptureSession | undefined;
     try {
       const announced = request.streams.find((stream) => stream.announced)?.announced;
-      const events: CaptureEvents = {
-        interrupted: (atMs, reason) => recording?.captureChanged('interrupted', atMs, reason),
-        resumed: (atMs) => recording?.captureChanged('recovered', atMs),
-        storageFailed: (reason) => {
-          recording?.addWarning({ code: 'journal-write-failed', message: reason });
-          log.error({ reason }, 'the journal cannot be written');
-        },
-      };
+      const events = this.#captureEvents(() => recording, log);
       session = await capture.open(recordingId, paths.journalPath, events, announced);
-      recording = new LiveRecording({
-        state,
-        capture: session,
-        save: (changed) => archive.saveSession(changed),
-        clock,
-        log,
-        limits: { ...this.#parts.limits, ...limits },
-        onSealed: (sealed) => this.#sealed(sealed),
-        applyRules: ({ source, peer, call }) => this.#rules.apply({ source, peer, call }),
-        onUnwantedChanged: () => request.onUnwantedChanged?.(),
-        onEndedByLimit: request.onEnded,
-      });
+      recording = this.#live({ state, capture: session, log }, request);
       await recording.addStreams(request.streams);
       state.events.unshift({ type: 'started', atMs: state.startMs });
       await archive.saveSession(state);
@@ -174,6 +169,58 @@ export class LiveRecorder implements Recorder, RecordingControl {
     this.#running.set(recordingId, { recording, onEnded: request.onEnded });
     log.info({ peer: request.peer, streams: state.streams.length, ...told(rule) }, 'recording started');
     return recording;
+  }
+
+  /**
+   * Goes on with a recording of an earlier process, whatever the limits say: it has been accepted. Rejects with CAPTURE_FAILED or
+   * STORAGE_FAILED; what was recorded until then can still be finished.
+   */
+  async takeUp(resumption: Resumption): Promise<ActiveRecording> {
+    const { state, lastMs, silence, onEnded } = resumption;
+    const { archive, capture, clock, clockOrigin } = this.#parts;
+    const { recordingId } = state;
+    const log = this.#parts.log.child({ recordingId, callId: state.call.identifiers.sipCallId });
+    let recording: LiveRecording | undefined;
+    const events = this.#captureEvents(() => recording, log);
+    // Before the ports are open: no packet of ours is older than this.
+    const durationMs = clock.nowMs() - lastMs;
+    const streams = state.streams.filter(({ present }) => present).map(restoredStream);
+    const session = await capture.reopen(recordingId, state.journalPath, events, streams);
+    state.clock = clockOrigin ?? null;
+    state.events.push({ type: 'restart', atMs: lastMs, durationMs });
+    recording = this.#live({ state, capture: session, log, silence }, resumption);
+    this.#running.set(recordingId, { recording, onEnded });
+    await archive.saveSession(state).catch((err) => log.error({ err }, 'session.json could not be written'));
+    log.info({ lostMs: Math.round(durationMs), streams: streams.length }, 'recording goes on after a restart');
+    return recording;
+  }
+
+  #live(
+    own: Pick<LiveRecordingParts, 'state' | 'capture' | 'log' | 'silence'>,
+    door: Pick<StartRecording, 'onEnded' | 'onUnwantedChanged'>,
+  ): LiveRecording {
+    const { archive, clock, limits } = this.#parts;
+    return new LiveRecording({
+      ...own,
+      applyRules: ({ source, peer, call }) => this.#rules.apply({ source, peer, call }),
+      onUnwantedChanged: () => door.onUnwantedChanged?.(),
+      onEndedByLimit: door.onEnded,
+      save: (changed) => archive.saveSession(changed),
+      clock,
+      limits,
+      onSealed: (sealed) => this.#sealed(sealed),
+    });
+  }
+
+  #captureEvents(recording: () => LiveRecording | undefined, log: Log): CaptureEvents {
+    return {
+      interrupted: (atMs, reason) => recording()?.captureChanged('interrupted', atMs, reason),
+      resumed: (atMs) => recording()?.captureChanged('recovered', atMs),
+      storageFailed: (reason) => {
+        recording()?.addWarning({ code: 'journal-write-failed', message: reason });
+        log.error({ reason }, 'the journal cannot be written');
+      },
+    };
   }
 
   async #cleanUp(recordingId: string, session: CaptureSession | undefined, log: Log): Promise<void> {
@@ -209,7 +256,7 @@ function initialState(
   recordingId: string,
   request: StartRecording,
   paths: { directory: string; journalPath: string; audioPath: string },
-  clock: Clock,
+  { clock, clockOrigin }: Pick<RecorderParts, 'clock' | 'clockOrigin'>,
   rule: AppliedRule | null,
 ): SessionState {
   return {
@@ -222,6 +269,8 @@ function initialState(
     startMs: clock.nowMs(),
     endMs: null,
     startWallMs: clock.wallMs(),
+    clock: clockOrigin ?? null,
+    ...(request.inactivityMs === undefined ? {} : { inactivityMs: request.inactivityMs }),
     call: request.call,
     streams: [],
     events: [],
@@ -237,4 +286,9 @@ function initialState(
 
 function told(rule: AppliedRule | null): { rule?: string } {
   return rule === null ? {} : { rule: `${rule.number}: ${rule.provisional ? 'to be seen' : rule.do}` };
+}
+
+function restoredStream(stream: SessionStream): RestoredStream {
+  const { streamId, label, formats, address, announced = null, srtp } = stream;
+  return { streamId, label, formats, receiving: takesMedia(stream), address, announced, ...(srtp && { srtp }) };
 }

@@ -1,29 +1,100 @@
-// What a previous process left in the spool is finished as if it had been stopped in order.
+// What a previous process left in the spool: recordings that were running go on if it was not long ago, all others are finished.
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { ArchiveEngine } from './engines.ts';
 import type { Finisher } from './finisher.ts';
+import { inactivityLimitMs, type RecordingLimits } from './live-recording.ts';
+import type { LiveRecorder } from './recorder.ts';
+import type { ActiveRecording } from './recorder-interface.ts';
+import type { EndReason, SessionState } from './session-state.ts';
 
-/** Seals sessions that were running when the process died and queues everything unfinished. Returns how many there were. */
-export async function recoverSessions(parts: {
+/** A recording that goes on, and what its door left for that. */
+export interface ResumedRecording {
+  recording: ActiveRecording;
+  source: SessionState['source'];
+  door: unknown;
+}
+
+export interface RecoveryParts {
   archive: ArchiveEngine;
+  recorder: LiveRecorder;
   finisher: Finisher;
+  clock: Clock;
   log: Log;
-}): Promise<number> {
-  const { archive, finisher, log } = parts;
-  const sessions = await archive.unfinishedSessions();
-  for (const state of sessions) {
-    if (state.phase === 'recording') {
-      state.phase = 'sealed';
-      state.endReason = 'interrupted';
+  limits: Omit<RecordingLimits, 'maxDurationMs'>;
+  /** Whether its client is known to have been answered: what the door left tells. */
+  isAnswered: (state: SessionState) => boolean;
+  /** The recorder ended a recording that went on. */
+  onEnded: (recordingId: string, reason: EndReason) => void;
+}
+
+/**
+ * So long a client that has no answer to its INVITE repeats it (64·T1, RFC 3261 §17.1.1.2). A recording of which no session was
+ * answered, as far as is known, waits for nobody longer than that.
+ */
+const UNANSWERED_MS = 32_000;
+
+/** `sessions` are the archive's unfinished ones. `finished` of them have been queued for rendering. */
+export async function recoverSessions(
+  sessions: readonly SessionState[],
+  parts: RecoveryParts,
+): Promise<{ resumed: ResumedRecording[]; finished: number }> {
+  const resumed: ResumedRecording[] = [];
+  // All at once: every port is reserved before anything else can take one.
+  await Promise.all(
+    sessions.map(async (state) => {
+      const recording = state.phase === 'recording' ? await resume(state, parts) : null;
+      if (recording) resumed.push({ recording, source: state.source, door: state.door });
+      else await finish(state, parts);
+    }),
+  );
+  return { resumed, finished: sessions.length - resumed.length };
+}
+
+/** Null if it cannot go on. */
+async function resume(state: SessionState, parts: RecoveryParts): Promise<ActiveRecording | null> {
+  const { archive, clock, limits, log, recorder } = parts;
+  const { recordingId, sessions } = state;
+  if (sessions && sessions.length > 0 && sessions.every(({ endMs }) => endMs !== null)) return null;
+  const lastMs = Math.max(
+    state.startMs,
+    ...state.events.map(({ atMs }) => atMs),
+    (await archive.latestPacketMs(state).catch(() => null)) ?? 0,
+  );
+  const answered = parts.isAnswered(state);
+  const limitMs = Math.min(inactivityLimitMs(state, limits), answered ? Number.POSITIVE_INFINITY : UNANSWERED_MS);
+  const awayMs = clock.nowMs() - lastMs;
+  // Below zero the clock was set back between two boots: nobody knows any more where new packets belong.
+  if (awayMs < 0 || awayMs > limitMs) return null;
+  if (!answered) state.inactivityMs = limitMs;
+  try {
+    return await recorder.takeUp({
+      state,
+      lastMs,
+      silence: answered ? 'abandoned' : 'cancelled',
+      onEnded: (reason) => parts.onEnded(recordingId, reason),
+    });
+  } catch (error) {
+    log.error({ recordingId, err: error }, 'the recording could not go on: it is finished as it is');
+    return null;
+  }
+}
+
+async function finish(state: SessionState, { archive, finisher, log }: RecoveryParts): Promise<void> {
+  if (state.phase === 'recording') {
+    const ended = state.sessions?.at(-1);
+    state.phase = 'sealed';
+    state.endMs = ended?.endMs ?? null;
+    state.endReason = ended?.endReason ?? 'interrupted';
+    if (state.endReason === 'interrupted') {
       state.warnings.push({
         code: 'interrupted',
         message:
           'The recorder stopped while the call was running: the recording ends with the last packet that was written.',
       });
-      await archive.saveSession(state);
     }
-    log.info({ recordingId: state.recordingId, reason: state.endReason }, 'unfinished recording taken up');
-    finisher.finish(state);
+    await archive.saveSession(state).catch((err) => log.error({ err }, 'session.json could not be written'));
   }
-  return sessions.length;
+  log.info({ recordingId: state.recordingId, reason: state.endReason }, 'unfinished recording taken up');
+  finisher.finish(state);
 }

@@ -72,6 +72,11 @@ function pauses(state: SessionState): RenderJob['pauses'] {
     for (const { streamId } of state.streams) {
       if (event.type === 'interrupted') begin(`lost ${streamId}`, streamId, event.atMs);
       if (event.type === 'recovered') end(`lost ${streamId}`, event.atMs);
+      if (event.type === 'restart') {
+        // A worker that was being replaced died with its process.
+        end(`lost ${streamId}`, event.atMs);
+        intervals.push({ streamId, startMs: event.atMs, endMs: event.atMs + event.durationMs });
+      }
     }
   }
   return intervals;

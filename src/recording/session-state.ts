@@ -1,14 +1,18 @@
 // session.json: what another process needs to go on with a recording, or to finish it. Replaced atomically beside the journal.
+import type { ClockOrigin } from '../lib/clock-origin.ts';
 import type { CallDescription, RawMetadata, Warning } from './call.ts';
-import type { MediaFormat, StreamAddress, StreamSrtp, StreamStatistics } from './media.ts';
+import type { AnnouncedAddress, MediaFormat, StreamAddress, StreamSrtp, StreamStatistics } from './media.ts';
 import type { PauseMark } from './pauses.ts';
 import type { AppliedRule } from './rules.ts';
 
 export const SESSION_STATE_VERSION = 1;
 
 /**
- *   recording ──stop──▶ sealed ──rendered and filed──▶ (gone from the spool)
- *       └──process died──▶ sealed, with `endReason: 'interrupted'`
+ *    ┌──process died, another goes on──┐
+ *    ▼                                 │
+ *   recording ─────────────────────────┘
+ *    │  └──process died, too long ago to go on──▶ sealed, with `endReason: 'interrupted'`
+ *    └──stop──▶ sealed ──rendered and filed──▶ (gone from the spool)
  */
 export type SessionPhase = 'recording' | 'sealed';
 
@@ -22,7 +26,7 @@ export type EndReason =
   | 'max-duration'
   /** We ended it: shutdown, API, command line. */
   | 'stopped'
-  /** The process died while it was running. */
+  /** The process died while it was running, and none went on in time. */
   | 'interrupted'
   | 'failed';
 
@@ -63,6 +67,8 @@ export interface SessionStream {
   /** The keys of the latest offer, so that another process can go on with the call. Absent: plain RTP. */
   srtp?: StreamSrtp;
   address: StreamAddress;
+  /** The address as the client chose it; absent where the choice was ours. */
+  announced?: AnnouncedAddress;
   /** False once the client has removed the stream. */
   present: boolean;
   /** Number of the recording session that brings it, from 1. */
@@ -73,7 +79,9 @@ export interface SessionStream {
 
 /** Something that happened, at a time on the media clock. Offsets into the audio are worked out when it is known. */
 export type SessionEvent =
-  | { type: 'started' | 'ended' | 'restart'; atMs: number; detail?: string }
+  | { type: 'started' | 'ended'; atMs: number; detail?: string }
+  /** From `atMs` on, for so long, no process took media. */
+  | { type: 'restart'; atMs: number; durationMs: number }
   | { type: 'hold' | 'resume'; atMs: number; streamId: string }
   | { type: 'paused' | 'resumed'; atMs: number; streamId: string; by: string; reason: string | null }
   | { type: 'stream-added' | 'stream-removed'; atMs: number; streamId: string }
@@ -100,6 +108,10 @@ export interface SessionState {
   endMs: number | null;
   /** Wall clock at the start, for labels. */
   startWallMs: number;
+  /** What the media clock is tied to; null where another process cannot count on. */
+  clock: ClockOrigin | null;
+  /** Instead of the configured inactivity limits, as the door wanted it. */
+  inactivityMs?: number;
   call: CallDescription;
   streams: SessionStream[];
   events: SessionEvent[];

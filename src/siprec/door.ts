@@ -33,6 +33,8 @@ export interface SiprecDoorOptions {
   mediaAddress: string | ((peerHost: string) => Promise<string>);
   /** Records calls that carry no sign of being a recording session and want to receive. Default false. */
   acceptPlainCalls?: boolean;
+  /** A dialog as the SIP server needs it to go on after a restart, by its id; for `restorableSessions`. Default: unknown. */
+  dialogState?: (dialogId: string) => unknown;
   /** Server and User-Agent headers. Default `sipreel`. */
   userAgent?: string;
   /** How long a recording waits for its call to come again after its only session was never acknowledged. Default 5 s. */
@@ -58,6 +60,13 @@ export interface SiprecDoor {
   readonly sessions: number;
   /** Refuses new sessions, ends the running ones with BYE and waits for the answers, 2 s at most. Idempotent. */
   close(): Promise<void>;
+}
+
+/** The answered sessions in what session.json has under `door`. */
+export function restorableSessions(door: unknown): RecordingSessionSnapshot[] {
+  if (!isSiprecState(door)) return [];
+  const open = door.sessions.filter(({ entry, session }) => entry.endMs === null && session !== null);
+  return open.map(({ session }) => session as RecordingSessionSnapshot);
 }
 
 const CLOSE_LIMIT_MS = 2_000;
@@ -90,6 +99,7 @@ class Door implements SiprecDoor {
       acceptPlainCalls: options.acceptPlainCalls ?? false,
       product: options.userAgent ?? 'sipreel',
       mediaAddress: typeof mediaAddress === 'string' ? async () => mediaAddress : mediaAddress,
+      dialogState: options.dialogState ?? (() => null),
       requestInDialog: (request) => requestInDialog(srf, clock, request),
       onDialog: (dialogId, session) => this.#dialogs.set(dialogId, session),
     };

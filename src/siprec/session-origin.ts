@@ -19,7 +19,8 @@ export interface SessionOrigin {
 /** A session that is answered can be built again from this. */
 export interface RecordingSessionSnapshot {
   dialogId: string;
-  phase: 'answered' | 'established';
+  /** What the SIP server needs to go on with the dialog; null where it keeps that itself, or has forgotten it. */
+  sipDialog: unknown;
   origin: SessionOrigin;
   /** Our media address. */
   host: string;

@@ -43,6 +43,8 @@ export interface SessionEnvironment {
   product: string;
   /** Our media address as seen from that client. */
   mediaAddress: (peerHost: string) => Promise<string>;
+  /** The dialog as plain data, if the SIP server gives it out. */
+  dialogState: (dialogId: string) => unknown;
   requestInDialog: (request: InDialogRequest) => Promise<InDialogResult>;
   /** The dialog exists from here on; called before any request inside it can arrive. */
   onDialog: (dialogId: string, session: RecordingSession) => void;
@@ -117,10 +119,11 @@ export class RecordingSession {
     holds: readonly RestoredHold[],
     environment: SessionEnvironment,
   ): RecordingSession {
-    const { origin, content, dialogId, phase, host, timer } = snapshot;
+    const { origin, content, dialogId, host, timer } = snapshot;
     const session = new RecordingSession(origin, environment, (parts) => SessionContent.restore(parts, content, holds));
     session.#dialogId = dialogId;
-    session.#phase = phase;
+    // Whether the ACK came meanwhile, nobody knows. Who sends requests inside the dialog has got the answer.
+    session.#phase = 'established';
     session.#host = host;
     session.#timer.restore(timer);
     return session;
@@ -132,7 +135,7 @@ export class RecordingSession {
     if (this.#dialogId === null || (phase !== 'answered' && phase !== 'established')) return null;
     return {
       dialogId: this.#dialogId,
-      phase,
+      sipDialog: this.#environment.dialogState(this.#dialogId),
       origin: this.#origin,
       host: this.#host,
       content: this.#content.snapshot(),
@@ -317,6 +320,7 @@ export class RecordingSession {
       headers: { ...session, ...headers },
       ...(body === null ? {} : { body }),
     });
+    this.#content.noteChanged();
     this.#journal.exchanged(result);
     return result;
   }
@@ -367,6 +371,7 @@ export class RecordingSession {
 
   #respond(request: IncomingRequest, response: OutgoingResponse): void {
     request.respond(this.#branded(response), (outcome) => {
+      this.#content.noteChanged();
       if (outcome.ok) this.#journal.sent(outcome.raw, request.remote);
       else this.#log.debug({ method: request.method, why: outcome.error }, 'an answer could not be sent');
     });

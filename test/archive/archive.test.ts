@@ -33,6 +33,7 @@ function stateOf(
     ...paths,
     startMs: 1,
     endMs: 2,
+    clock: null,
     startWallMs: 1,
     call: {
       participants: [],

@@ -99,6 +99,28 @@ export function startServer(data: string, ...extra: string[]): ServeProcess {
   return new ServeProcess(['--data', data, ...loopback, '--media-address', '127.0.0.1', ...ports, ...extra]);
 }
 
+/** The next process after `before`, which is gone: the same data directory, the same addresses and ports. */
+export async function serveAgain(before: ServeProcess, ...extra: string[]): Promise<ServeProcess> {
+  const { sip, data, rtpPorts } = (await before.line('ready')) as unknown as {
+    sip: string[];
+    data: string;
+    rtpPorts: string;
+  };
+  const addresses = [
+    ...sip.flatMap((address) => ['--sip', address]),
+    '--oreka',
+    '127.0.0.1:0',
+    '--rtp-ports',
+    rtpPorts,
+  ];
+  const process = new ServeProcess(['--data', data, ...addresses, '--media-address', '127.0.0.1', ...extra]);
+  onTestFinished(async () => {
+    process.kill('SIGKILL');
+    await process.exited;
+  });
+  return process;
+}
+
 /** Waits until so many recordings are filed, newest first. */
 export async function filedRecordings(data: string, count: number, limitMs = 15_000): Promise<ListedRecording[]> {
   const endMs = Date.now() + limitMs;

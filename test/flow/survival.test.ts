@@ -1,12 +1,11 @@
 // What is on disk after the process ends, in order or not.
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readWav, toneLevel } from '../support/listen.ts';
+import { readWav, silentBetween, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, ServeProcess, serve } from './serve-process.ts';
+import { filedRecordings, ServeProcess, serve, serveAgain } from './serve-process.ts';
 
 /** Both tones in their channels from 100 ms on until `toMs`. */
 function expectTones(path: string, toMs: number): void {
@@ -16,27 +15,89 @@ function expectTones(path: string, toMs: number): void {
 }
 
 describe('kill -9', () => {
-  test('the next start finishes the call up to the last quarter of a second', async () => {
+  test.each(['udp', 'tcp'] as const)(
+    'the call goes on over %s: same ports, same dialog, same recording',
+    async (transport) => {
+      const data = await temporaryDirectory();
+      const first = serve(data);
+      const client = await testClient();
+      const session = await client.connect(toneCall(await first.sipPort(transport), transport));
+      const addresses = session.answer.map(({ destination }) => destination);
+      await sleep(1_500);
+      first.kill('SIGKILL');
+      expect((await first.exited).signal).toBe('SIGKILL');
+      expect(await readdir(join(data, 'recordings'))).toEqual([]);
+
+      const second = await serveAgain(first);
+      expect(await second.line('ready')).toMatchObject({ recovered: 0, resumed: 1 });
+      await sleep(1_000);
+      expect((await session.refresh()).status).toBe(200);
+      expect(session.answer.map(({ destination }) => destination)).toEqual(addresses);
+      expect((await session.update()).status).toBe(200);
+      expect((await session.hold('0')).status).toBe(200);
+      expect((await session.resume('0')).status).toBe(200);
+      await sleep(300);
+      await session.bye();
+      expect((await session.ended).reason).toBe('ended with BYE');
+
+      const [recording, ...others] = await filedRecordings(data, 1);
+      expect(others).toEqual([]);
+      expect(recording!.document).toMatchObject({
+        state: 'finished',
+        endReason: 'ended',
+        warnings: [],
+        call: { sipCallId: session.callId },
+      });
+      const restart = recording!.document.timeline.find(({ type }) => type === 'restart')!;
+      // What a flush had not written yet is the start of the gap; the rest is the time without a process.
+      expect(restart.offsetMs).toBeGreaterThan(1_500 - 350);
+      const { channels, sampleRateHz } = readWav(join(recording!.directory, 'audio.wav'));
+      const back = restart.offsetMs + restart.durationMs!;
+      for (const [channel, hz] of [440, 880].entries()) {
+        const level = (fromMs: number, toMs: number) => toneLevel(channels[channel]!, sampleRateHz, hz, fromMs, toMs);
+        expect(level(100, restart.offsetMs - 20)).toBeGreaterThan(-13);
+        expect(silentBetween(channels[channel]!, sampleRateHz, restart.offsetMs + 40, back - 40)).toBe(true);
+        expect(level(back + 100, back + 900)).toBeGreaterThan(-13);
+      }
+      expect(await readdir(join(data, 'spool'))).toEqual([]);
+    },
+  );
+
+  test('our BYE ends the restored dialog: SIGTERM twice after the restart', async () => {
+    const data = await temporaryDirectory();
+    const first = serve(data);
+    const client = await testClient();
+    const session = await client.connect(toneCall(await first.sipPort('udp')));
+    await sleep(700);
+    first.kill('SIGKILL');
+    await first.exited;
+    const second = await serveAgain(first);
+    await second.line('ready');
+    await sleep(500);
+    second.kill('SIGTERM');
+    await second.line('draining: new calls are refused');
+    second.kill('SIGTERM');
+    expect(await session.ended).toMatchObject({ by: 'remote-bye' });
+    expect(await second.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test('a call that ended meanwhile is finished up to the last quarter of a second', async () => {
     const data = await temporaryDirectory();
     const first = serve(data);
     const client = await testClient();
     const session = await client.connect(toneCall(await first.sipPort('udp')));
     await sleep(2_000);
     first.kill('SIGKILL');
-    const { signal } = await first.exited;
-    expect(signal).toBe('SIGKILL');
+    await first.exited;
+    // Its BYE is not heard by anybody.
     void session.bye();
-    expect(existsSync(join(data, 'recordings'))).toBe(true);
-    expect(await readdir(join(data, 'recordings'))).toEqual([]);
-
-    const second = serve(data);
-    expect(await second.line('ready')).toMatchObject({ recovered: 1 });
+    await sleep(1_200);
+    const configuration = join(data, 'short.yaml');
+    await writeFile(configuration, 'limits:\n  inactivitySeconds: 1\n');
+    const second = await serveAgain(first, '--config', configuration);
+    expect(await second.line('ready')).toMatchObject({ recovered: 1, resumed: 0 });
     const [recording] = await filedRecordings(data, 1);
-    expect(recording!.document).toMatchObject({
-      state: 'finished',
-      endReason: 'interrupted',
-      call: { sipCallId: session.callId },
-    });
+    expect(recording!.document).toMatchObject({ state: 'finished', endReason: 'interrupted' });
     expect(recording!.document.times.durationMs).toBeGreaterThan(1_700);
     expectTones(join(recording!.directory, 'audio.wav'), 1_700);
     expect(await readdir(join(data, 'spool'))).toEqual([]);

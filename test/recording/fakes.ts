@@ -145,6 +145,13 @@ export class FakeArchive implements ArchiveEngine {
     return this.left;
   }
 
+  /** By recording id. */
+  latest = new Map<string, number>();
+
+  async latestPacketMs({ recordingId }: SessionState) {
+    return this.latest.get(recordingId) ?? null;
+  }
+
   async file(state: SessionState, document: RecordingDocument) {
     if (this.failFile) throw this.failFile;
     this.filed.push(document);

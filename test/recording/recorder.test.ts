@@ -5,7 +5,6 @@ import { recordingDocument } from '../../src/recording/document.ts';
 import type { RenderResult } from '../../src/recording/engines.ts';
 import { Finisher } from '../../src/recording/finisher.ts';
 import { LiveRecorder } from '../../src/recording/recorder.ts';
-import { recoverSessions } from '../../src/recording/recover.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { callOf, FakeArchive, FakeCapture, FakeRender, noStatistics, offered, startRequest } from './fakes.ts';
 
@@ -362,16 +361,6 @@ describe('finishing', () => {
       state: 'failed',
       warnings: [{ code: 'render-failed', message: 'worker died' }],
     });
-  });
-
-  test('what a dead process left is sealed as interrupted and finished', async () => {
-    await recorder.start(startRequest());
-    const left = archive.saved.at(-1)!;
-    archive.left = [left];
-    const taken = await recoverSessions({ archive, finisher, log: silentLog });
-    await finisher.idle();
-    expect(taken).toBe(1);
-    expect(archive.filed[0]).toMatchObject({ endReason: 'interrupted', warnings: [{ code: 'interrupted' }] });
   });
 
   test('pauses and interruptions reach the renderer as intervals', async () => {

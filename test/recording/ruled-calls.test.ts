@@ -37,7 +37,8 @@ function build(list: object[]) {
   const updates = () => capture.sessions[0]!.updates.map(({ receiving }) => receiving);
   const discards = () =>
     lines.filter(([, message]) => message.includes('discarded by a rule')).map(([fields]) => fields);
-  return { capture, archive, recorder, finisher, received, updates, discards, log };
+  const recovery = { archive, recorder, finisher, clock, log, limits, isAnswered: () => true, onEnded: () => {} };
+  return { capture, archive, recorder, finisher, recovery, received, updates, discards };
 }
 
 const unknown = () => ({ ...callOf(), provisional: true });
@@ -167,10 +168,11 @@ describe('parties that become known later', () => {
   });
 
   test('a restart in between does not keep a discarded call', async () => {
-    const { recorder, finisher, archive, log } = build([{ do: 'discard' }]);
+    const { recorder, finisher, archive, capture, recovery } = build([{ do: 'discard' }]);
     await recorder.start(startRequest());
-    archive.left = [structuredClone(archive.saved.at(-1)!)];
-    await recoverSessions({ archive, finisher, log });
+    const { resumed } = await recoverSessions([structuredClone(archive.saved.at(-1)!)], recovery);
+    expect(capture.sessions.at(-1)?.restored.map(({ receiving }) => receiving)).toEqual([false, false]);
+    await resumed[0]!.recording.stop('ended');
     await finisher.idle();
     expect(archive.filed).toEqual([]);
     expect(archive.discarded).toHaveLength(1);

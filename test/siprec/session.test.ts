@@ -31,6 +31,7 @@ beforeEach(() => {
     acceptPlainCalls: false,
     product: 'sipreel/test',
     mediaAddress: async () => '192.0.2.10',
+    dialogState: () => null,
     requestInDialog: ({ dialogId, headers }) => {
       const { promise, resolve } = Promise.withResolvers<InDialogResult>();
       const answer = (result: Partial<InDialogResult>) =>
