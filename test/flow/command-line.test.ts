@@ -138,6 +138,7 @@ describe('config, doctor, help', () => {
       'demo',
       'call',
       'list',
+      'reindex',
       'verify',
       'doctor',
       'freeswitch',
