@@ -47,7 +47,7 @@ export class ServeProcess {
   }
 
   /** The first log line of that message, now or later. Rejects when the process ends or time runs out. */
-  async line(msg: string, limitMs = 10_000): Promise<LogLine> {
+  async line(msg: string, limitMs = 18_000): Promise<LogLine> {
     const found = () => this.log.find((line) => line.msg === msg);
     await until(() => found() !== undefined || this.child.exitCode !== null, limitMs, this.#listeners);
     const line = found();
