@@ -1,11 +1,11 @@
 // Builds every room, starts them in order, closes them in reverse. The only file that knows all of them.
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
 import { type ArchiveIndex, createArchiveIndex } from './archive/index/archive-index.ts';
-import { lockDataDirectory } from './archive/lock.ts';
+import { openStorage } from './archive/places.ts';
+import { storageError } from './archive/storage-error.ts';
 import { createCapture } from './capture/capture-engine.ts';
 import { accessOptions } from './config/access-options.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from './config/addresses.ts';
 import { httpSettings } from './config/http-settings.ts';
 import type { Config } from './config/schema.ts';
+import { storagePlaces } from './config/storage-places.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
 import { createHttpDoor, type HttpDoor } from './http/door.ts';
 import { anchoredClock, systemClock } from './lib/clock.ts';
@@ -81,19 +82,21 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
   let httpDoor: HttpDoor | undefined;
   try {
-    const dataDirectory = resolve(config.data);
-    closers.push(await lockDataDirectory(dataDirectory));
+    const places = storagePlaces(config);
+    const storage = await openStorage(places);
+    closers.push(() => storage.close());
 
-    const index = openIndex(config, dataDirectory, log);
+    const index = openIndex(config, places.archive, log);
     closers.push(() => index.close());
     const files = createArchive({
-      dataDirectory,
+      spoolDirectory: places.spool,
+      archiveDirectory: places.archive,
       nameTemplate: config.storage.name,
       journal: config.storage.journal,
       log,
     });
-    await files.prepare().catch((error) => {
-      throw new RecorderError('STORAGE_FAILED', error.message, { cause: error });
+    await files.prepare().catch(async (error) => {
+      throw await storageError(error, places.data);
     });
 
     await index.keeper.prepare();
@@ -208,10 +211,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     httpDoor = createHttpDoor({
       settings: httpSettings(config),
-      dataDirectory,
+      dataDirectory: places.data,
       library: index.library,
       control: recorder,
-      audit: new AuditFile(dataDirectory, clock),
+      audit: new AuditFile(places.data, clock),
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),
       clock,

@@ -1,30 +1,40 @@
 // The archive engine: spool and tree behind the heart's interface.
-import { mkdir, readdir, readFile, statfs } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { latestPacketMs } from '../journal/tail.ts';
 import type { Log } from '../lib/log.ts';
 import { type RecordingDocument, recordingDocument } from '../recording/document.ts';
 import type { ArchiveEngine, StorageSpace } from '../recording/engines.ts';
-import { type FilingOptions, fileRecording, type JournalPolicy, moveToPlace } from './filing.ts';
+import type { Disk } from './disk.ts';
+import { canRename, completeFiling, type FilingOptions, fileRecording, type JournalPolicy } from './filing.ts';
 import { Spool } from './spool.ts';
 
 export interface ArchiveOptions {
-  dataDirectory: string;
+  /** Where `spool` is, and where `recordings` is; they may be on different disks. */
+  spoolDirectory: string;
+  archiveDirectory: string;
   nameTemplate: string;
   journal: JournalPolicy;
   log: Log;
+  /** Default: the system's. */
+  disk?: Disk;
 }
 
 /** Call `prepare` before anything else: it makes the directories and finishes moves that a crash interrupted. */
 export function createArchive(options: ArchiveOptions): ArchiveEngine & { prepare(): Promise<void> } {
-  const { dataDirectory, nameTemplate, journal, log } = options;
-  const spool = new Spool(dataDirectory, log);
-  const filing: FilingOptions = { root: join(dataDirectory, 'recordings'), nameTemplate, journal };
+  const { spoolDirectory, archiveDirectory, nameTemplate, journal, log } = options;
+  const spool = new Spool(spoolDirectory, log);
+  const incoming = join(archiveDirectory, 'incoming');
+  const filing: FilingOptions = {
+    root: join(archiveDirectory, 'recordings'),
+    nameTemplate,
+    journal,
+    ...(options.disk ? { disk: options.disk } : {}),
+  };
 
   async function finishInterruptedMoves(): Promise<void> {
-    const spoolRoot = join(dataDirectory, 'spool');
-    for (const name of await readdir(spoolRoot)) {
-      const directory = join(spoolRoot, name);
+    for (const name of await readdir(spool.root)) {
+      const directory = join(spool.root, name);
       const files = await readdir(directory).catch(() => [] as string[]);
       if (!files.includes('recording.json') || files.includes('session.json')) continue;
       try {
@@ -32,11 +42,15 @@ export function createArchive(options: ArchiveOptions): ArchiveEngine & { prepar
           JSON.parse(await readFile(join(directory, 'recording.json'), 'utf8')),
         ) as RecordingDocument;
         log.info(
-          { directory: await moveToPlace(directory, document, filing) },
+          { directory: await completeFiling(directory, document, filing) },
           'finished recording moved to its place',
         );
       } catch (error) {
-        log.error({ directory, err: error }, 'unreadable recording is left in the spool: look at it by hand');
+        // A full or absent archive is no fault of the recording: the next start tries again.
+        log.error(
+          { directory, err: error },
+          'a finished recording could not be moved to its place: it stays in the spool',
+        );
       }
     }
   }
@@ -45,6 +59,10 @@ export function createArchive(options: ArchiveOptions): ArchiveEngine & { prepar
     async prepare() {
       await spool.prepare();
       await mkdir(filing.root, { recursive: true, mode: 0o750 });
+      // Copies that were cut short; what they are copies of is still in the spool.
+      await rm(incoming, { recursive: true, force: true });
+      await mkdir(incoming, { mode: 0o750 });
+      if (!(await canRename(spool.root, incoming, options.disk))) filing.incoming = incoming;
       await finishInterruptedMoves();
     },
     createSession: (recordingId) => spool.create(recordingId),

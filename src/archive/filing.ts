@@ -1,62 +1,137 @@
-// A finished recording moves from the spool to recordings/<yyyy>/<mm>/<dd>/<name>/ by one rename, so it is there whole or not at all.
-import { access, mkdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+// A finished recording goes from the spool to recordings/<yyyy>/<mm>/<dd>/<name>/ by one rename, so it is there whole or not at all.
+//
+// On one disk:     unfinished ──recording.json written, session.json removed──▶ complete ──renamed──▶ filed
+// On two disks:    unfinished ──copied aside, synced, sums checked, renamed──▶ filed ──session.json, then the rest removed──▶ gone
+//
+// A crash leaves one of these states. Whoever finds `complete` calls `completeFiling`; `unfinished` is rendered and filed again,
+// and a recording that is filed already is recognised by its id.
+import { basename, dirname, join } from 'node:path';
 import type { RecordingDocument } from '../recording/document.ts';
-import { fingerprint, replaceFile, syncDirectory } from './atomic-file.ts';
+import { type Disk, systemDisk } from './disk.ts';
 import { recordingDay, recordingName } from './names.ts';
 
 /** `always`: capture.pcapng stays beside the audio. `when-needed`: only if the audio does not hold everything. */
 export type JournalPolicy = 'always' | 'when-needed';
 
 export interface FilingOptions {
-  /** <data>/recordings */
+  /** `recordings`: the tree of finished ones. */
   root: string;
   nameTemplate: string;
   journal: JournalPolicy;
+  /** When the spool is on another disk than `root`: a directory beside `root` to copy into. */
+  incoming?: string;
+  disk?: Disk;
 }
 
 const JOURNAL_NAME = 'capture.pcapng';
+const DOCUMENT_NAME = 'recording.json';
 const MAX_SAME_NAMES = 10_000;
 
-/** Completes recording.json with the journal's entry, writes it, and moves the directory. Returns where it is now. */
+/** Completes recording.json with the journal's entry, writes it, and moves the directory. Returns where it is now. Repeating it is harmless. */
 export async function fileRecording(
   spoolDirectory: string,
   document: RecordingDocument,
   options: FilingOptions,
 ): Promise<{ directory: string; document: RecordingDocument }> {
+  const { disk = systemDisk, journal } = options;
   const journalPath = join(spoolDirectory, JOURNAL_NAME);
   const completed = { ...document, files: [...document.files] };
-  if (await exists(journalPath)) {
-    if (options.journal === 'always' || journalIsNeeded(document)) {
-      completed.files.push({ name: JOURNAL_NAME, role: 'journal', ...(await fingerprint(journalPath)) });
-    } else {
-      await rm(journalPath);
-    }
+  if ((journal === 'always' || journalIsNeeded(document)) && (await disk.exists(journalPath))) {
+    completed.files.push({ name: JOURNAL_NAME, role: 'journal', ...(await disk.fingerprint(journalPath)) });
   }
-  await replaceFile(join(spoolDirectory, 'recording.json'), `${JSON.stringify(completed, null, 2)}\n`, 'sync');
-  await rm(join(spoolDirectory, 'session.json.part'), { force: true });
-  await rm(join(spoolDirectory, 'session.json'), { force: true });
-  await syncDirectory(spoolDirectory);
-  return { directory: await moveToPlace(spoolDirectory, completed, options), document: completed };
+  await disk.replaceFile(join(spoolDirectory, DOCUMENT_NAME), `${JSON.stringify(completed, null, 2)}\n`);
+  if (!options.incoming) {
+    await disk.remove(join(spoolDirectory, 'session.json.part'));
+    await disk.remove(join(spoolDirectory, 'session.json'));
+    await disk.syncDirectory(spoolDirectory);
+  }
+  return { directory: await completeFiling(spoolDirectory, completed, options), document: completed };
 }
 
-/** Also used for a spool directory that a crash left between completion and move: it has recording.json but no session.json. */
-export async function moveToPlace(
+/** For a spool directory with its recording.json. Returns where the recording is. */
+export async function completeFiling(
   spoolDirectory: string,
   document: RecordingDocument,
   options: FilingOptions,
 ): Promise<string> {
+  const { disk = systemDisk, incoming } = options;
   const day = join(options.root, recordingDay(document));
-  await mkdir(day, { recursive: true, mode: 0o750 });
+  await disk.makeDirectory(day);
   const name = recordingName(document.rule?.name ?? options.nameTemplate, document);
   for (let attempt = 1; attempt <= MAX_SAME_NAMES; attempt++) {
     const target = join(day, attempt === 1 ? name : `${name}_${attempt}`);
-    if (await exists(target)) continue;
-    await rename(spoolDirectory, target);
-    await syncDirectory(dirname(target));
+    if (!(await disk.exists(target))) {
+      if (incoming) await copyTo(target, spoolDirectory, document, incoming, disk);
+      else await renameTo(target, spoolDirectory, document, disk);
+    } else if (!incoming || !(await isThatRecording(target, document.id, disk))) continue;
+    if (incoming) await removeFiled(spoolDirectory, disk);
     return target;
   }
   throw new Error(`no free name for ${name} in ${day}`);
+}
+
+async function renameTo(target: string, from: string, document: RecordingDocument, disk: Disk): Promise<void> {
+  // Only now: without recording.json the journal is all there is.
+  if (!isListed(JOURNAL_NAME, document)) await disk.remove(join(from, JOURNAL_NAME));
+  await disk.rename(from, target);
+  await disk.syncDirectory(dirname(target));
+}
+
+async function copyTo(target: string, from: string, document: RecordingDocument, incoming: string, disk: Disk) {
+  const aside = join(incoming, basename(from));
+  await disk.remove(aside);
+  await disk.makeDirectory(aside);
+  for (const { name, sha256 } of document.files) {
+    await disk.copySynced(join(from, name), join(aside, name));
+    if ((await disk.fingerprint(join(aside, name))).sha256 !== sha256) throw differs(name, aside);
+  }
+  await disk.replaceFile(join(aside, DOCUMENT_NAME), await disk.readText(join(from, DOCUMENT_NAME)));
+  await disk.syncDirectory(aside);
+  await disk.rename(aside, target);
+  await disk.syncDirectory(dirname(target));
+}
+
+/** In this order, so that a crash leaves either what is taken up again, or what is known to be filed. */
+async function removeFiled(directory: string, disk: Disk): Promise<void> {
+  await disk.remove(join(directory, 'session.json'));
+  for (const name of await disk.names(directory)) {
+    if (name !== DOCUMENT_NAME) await disk.remove(join(directory, name));
+  }
+  await disk.remove(directory);
+}
+
+/** Whether a directory can be renamed from one place into the other: bind mounts of one disk are two disks here. */
+export async function canRename(from: string, to: string, disk: Disk = systemDisk): Promise<boolean> {
+  const probe = join(from, `.move-${process.pid}`);
+  await disk.makeDirectory(probe);
+  try {
+    await disk.rename(probe, join(to, basename(probe)));
+    await disk.remove(join(to, basename(probe)));
+    return true;
+  } catch (error) {
+    await disk.remove(probe);
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    return false;
+  }
+}
+
+function isListed(name: string, document: RecordingDocument): boolean {
+  return document.files.some((file) => file.name === name);
+}
+
+function differs(name: string, aside: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`EIO: the copy of ${name} in ${aside} differs from what was recorded`), {
+    code: 'EIO',
+  });
+}
+
+async function isThatRecording(directory: string, recordingId: string, disk: Disk): Promise<boolean> {
+  const text = await disk.readText(join(directory, DOCUMENT_NAME)).catch(() => '{}');
+  try {
+    return (JSON.parse(text) as { id?: unknown }).id === recordingId;
+  } catch {
+    return false;
+  }
 }
 
 /** Something was received that the WAV does not hold. */
@@ -65,12 +140,5 @@ function journalIsNeeded(document: RecordingDocument): boolean {
   return document.streams.some(
     (stream) =>
       stream.undecodable > 0 || (stream.srtp?.undecrypted ?? 0) > 0 || (stream.packets > 0 && !stream.rendered),
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
   );
 }

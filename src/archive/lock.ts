@@ -1,29 +1,30 @@
-// One process per data directory. A second one would take up the first one's running recordings as if it had crashed.
+// One process per directory. A second one would take up the first one's running recordings as if it had crashed.
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RecorderError } from '../lib/errors.ts';
+import { storageError } from './storage-error.ts';
 
 /**
- * Takes <data>/lock, or rejects with STORAGE_FAILED naming the process that has it. A lock whose process is gone is taken over.
+ * Takes <directory>/lock, or rejects with STORAGE_IN_USE naming the process that has it. A lock whose process is gone is taken over.
  * Processes in other PID namespaces (containers sharing a volume) cannot be told apart; do not share a data directory.
  */
-export async function lockDataDirectory(dataDirectory: string): Promise<() => Promise<void>> {
-  const path = join(dataDirectory, 'lock');
+export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
+  const path = join(directory, 'lock');
   const identity = `${process.pid} ${await processStart(process.pid)}`;
   try {
-    await mkdir(dataDirectory, { recursive: true, mode: 0o750 });
+    await mkdir(directory, { recursive: true, mode: 0o750 });
     for (let attempt = 0; attempt < 3; attempt++) {
       if (await create(path, identity)) return () => rm(path, { force: true });
       const holder = await readFile(path, 'utf8').catch(() => '');
       const [pid = '', start = ''] = holder.split(' ');
       if (pid !== '' && (await processStart(Number(pid))) === start) {
-        throw new RecorderError('STORAGE_FAILED', `Process ${pid} is already recording into ${dataDirectory}.`);
+        throw new RecorderError('STORAGE_IN_USE', `Process ${pid} is already recording into ${directory}.`);
       }
       await rm(path, { force: true });
     }
   } catch (error) {
     if (error instanceof RecorderError) throw error;
-    throw new RecorderError('STORAGE_FAILED', (error as Error).message, { cause: error });
+    throw await storageError(error, directory);
   }
   throw new RecorderError('STORAGE_FAILED', `${path} could not be taken.`);
 }

@@ -1,5 +1,5 @@
 // <data>/spool/<recording id>/: a running or unfinished recording. session.json, capture.pcapng, later audio.wav and recording.json.
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -12,14 +12,18 @@ const SESSION_MODE = 0o600;
 const RECORDING_ID = /^[0-9a-f-]{36}$/;
 /** session.json above this is not ours. */
 const MAX_SESSION_OCTETS = 64 << 20;
+/** A journal with its section header and no packet. */
+const EMPTY_JOURNAL_OCTETS = 128;
 
 export class Spool {
   readonly root: string;
+  readonly #quarantine: string;
   readonly #log: Log;
   readonly #writes = new Map<string, Promise<void>>();
 
-  constructor(dataDirectory: string, log: Log) {
-    this.root = join(dataDirectory, 'spool');
+  constructor(spoolDirectory: string, log: Log) {
+    this.root = join(spoolDirectory, 'spool');
+    this.#quarantine = join(spoolDirectory, 'quarantine');
     this.#log = log;
   }
 
@@ -92,10 +96,37 @@ export class Spool {
         audioPath: join(directory, 'audio.wav'),
       };
     } catch (error) {
-      this.#log.error({ directory, err: error }, 'unreadable session is left in the spool: look at it by hand');
+      // Complete: it waits to be moved, and is the archive's.
+      if (await isFile(join(directory, 'recording.json'))) return null;
+      await this.#setAside(recordingId, error);
       return null;
     }
   }
+
+  /** Told once, not at every start. What holds no media goes; anything else is kept beside the spool. */
+  async #setAside(recordingId: string, problem: unknown): Promise<void> {
+    const directory = this.directory(recordingId);
+    const journal = await stat(join(directory, 'capture.pcapng')).catch(() => null);
+    if (!journal || journal.size <= EMPTY_JOURNAL_OCTETS) {
+      await rm(directory, { recursive: true, force: true });
+      this.#log.info({ directory }, 'a session that had not begun to record was removed from the spool');
+      return;
+    }
+    await mkdir(this.#quarantine, { recursive: true, mode: 0o750 });
+    const aside = join(this.#quarantine, recordingId);
+    await rename(directory, aside);
+    this.#log.error(
+      { directory: aside, err: problem },
+      'unreadable session set aside: `sipreel recover` renders its journal',
+    );
+  }
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 function storageFailed(error: Error): RecorderError {

@@ -16,6 +16,10 @@ const EXIT_BY_ERROR: Partial<Record<ErrorCode, number>> = {
   NOT_RUNNING: 69,
   LISTEN_FAILED: 71,
   STORAGE_FAILED: 74,
+  STORAGE_MISSING: 66,
+  STORAGE_DENIED: 72,
+  STORAGE_READ_ONLY: 73,
+  STORAGE_IN_USE: 75,
 };
 
 export function exitCodeOf(error: unknown): number {

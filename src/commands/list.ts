@@ -1,6 +1,7 @@
 // `sipreel list`: finished recordings in the data directory, newest first.
 import { parseArgs } from 'node:util';
 import { type ListedRecording, listRecordings } from '../archive/list.ts';
+import { storagePlaces } from '../config/storage-places.ts';
 import { EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
 import { configFromFlags } from './serve-options.ts';
 import { describeParty, describeQuality, formatDuration } from './show-recording.ts';
@@ -30,7 +31,7 @@ export async function list(args: string[]): Promise<number> {
   const unreadable = (directory: string, error: unknown) =>
     console.error(`${directory}: recording.json cannot be read: ${(error as Error).message.split('\n')[0]}`);
   let shown = 0;
-  for await (const recording of listRecordings(config.data, unreadable)) {
+  for await (const recording of listRecordings(storagePlaces(config).archive, unreadable)) {
     console.log(
       values.json ? JSON.stringify({ directory: recording.directory, ...recording.document }) : line(recording),
     );

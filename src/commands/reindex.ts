@@ -1,8 +1,8 @@
 // `sipreel reindex`: the index brought in line with the recordings' files.
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createArchiveIndex } from '../archive/index/archive-index.ts';
+import { storagePlaces } from '../config/storage-places.ts';
 import { systemClock } from '../lib/clock.ts';
 import { EXIT_OK } from './exit-codes.ts';
 import { processLog } from './process-log.ts';
@@ -18,7 +18,7 @@ export async function reindex(args: string[]): Promise<number> {
   const config = configFromFlags({ data: values.data, config: values.config });
   const recorder = config.index.recorder ?? hostname();
   const index = createArchiveIndex({
-    dataDirectory: resolve(config.data),
+    dataDirectory: storagePlaces(config).archive,
     postgres: config.index.postgres,
     recorder,
     keepUntilMs: () => null,

@@ -2,6 +2,7 @@
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Problem, verifyRecordings } from '../archive/verify.ts';
+import { storagePlaces } from '../config/storage-places.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { configFromFlags } from './serve-options.ts';
 
@@ -25,7 +26,7 @@ export async function verify(args: string[]): Promise<number> {
     const { code, path, message } = problem;
     console.log(values.json ? JSON.stringify(problem) : `${path}: ${message} (${code})`);
   };
-  for await (const { directory, document, problems } of verifyRecordings(config.data)) {
+  for await (const { directory, document, problems } of verifyRecordings(storagePlaces(config).archive)) {
     if (document) totals.recordings++;
     for (const { octets } of document?.files ?? []) totals.octets += octets;
     if (process.stderr.isTTY && totals.recordings % 100 === 0) progress(relative(config.data, directory));

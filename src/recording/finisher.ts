@@ -32,6 +32,8 @@ const DISK_ERRORS = new Set(['ENOSPC', 'EIO', 'EDQUOT', 'EROFS', 'EACCES', 'EMFI
 interface Job {
   state: SessionState;
   attempts: number;
+  /** What was rendered, once it was: filing may fail and be tried again, and the journal may be gone by then. */
+  document: RecordingDocument | null;
 }
 
 export class Finisher {
@@ -51,7 +53,7 @@ export class Finisher {
 
   /** Takes a sealed session. Returns at once; the work is queued. */
   finish(state: SessionState): void {
-    this.#queue.push({ state, attempts: 0 });
+    this.#queue.push({ state, attempts: 0, document: null });
     this.#next();
   }
 
@@ -88,7 +90,7 @@ export class Finisher {
   }
 
   async #work(job: Job): Promise<void> {
-    const { archive, log, audio } = this.#parts;
+    const { archive, log } = this.#parts;
     const { state } = job;
     job.attempts++;
     try {
@@ -104,13 +106,12 @@ export class Finisher {
         log.info({ rule, because, discarded: ++this.#discardedByRule }, 'a call was discarded by a rule');
         return;
       }
-      const { job: order, attribution } = renderJob(state, audio);
-      const outcome = await this.#render(order, job);
-      if (state.endReason === 'cancelled' && wentOn(state) && 'result' in outcome && !hasMedia(outcome.result)) {
+      job.document ??= await this.#describe(job);
+      const { document } = job;
+      if (!document) {
         await archive.discardSession(state.recordingId);
         return;
       }
-      const document = buildDocument(state, attribution, outcome, audio.layout);
       const filed = await archive.file(state, document);
       log.info(
         { recordingId: state.recordingId, directory: filed.directory, durationMs: document.times.durationMs },
@@ -127,6 +128,17 @@ export class Finisher {
   #lastWord(state: SessionState): AppliedRule | null {
     const rule = state.rule ?? null;
     return rule?.provisional ? (this.#parts.rules?.apply(state, 'final') ?? null) : rule;
+  }
+
+  /** Null if it turns out that nothing was recorded. */
+  async #describe(job: Job): Promise<RecordingDocument | null> {
+    const { audio } = this.#parts;
+    const { state } = job;
+    const { job: order, attribution } = renderJob(state, audio);
+    const outcome = await this.#render(order, job);
+    if (state.endReason === 'cancelled' && wentOn(state) && 'result' in outcome && !hasMedia(outcome.result))
+      return null;
+    return buildDocument(state, attribution, outcome, audio.layout);
   }
 
   /** A listener that throws must not have a filed recording tried again. */

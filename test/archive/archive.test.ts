@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive.ts';
 import type { JournalPolicy } from '../../src/archive/filing.ts';
 import { listRecordings } from '../../src/archive/list.ts';
-import { lockDataDirectory } from '../../src/archive/lock.ts';
+import { lockDirectory } from '../../src/archive/lock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { SESSION_STATE_VERSION, type SessionState } from '../../src/recording/session-state.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -14,8 +14,14 @@ import { exampleDocument } from './example-document.ts';
 const ID = '0f1e2d3c-0000-4000-8000-000000000001';
 const OTHER_ID = '0f1e2d3c-0000-4000-8000-000000000002';
 
-async function openArchive(dataDirectory: string, journal: JournalPolicy = 'always') {
-  const archive = createArchive({ dataDirectory, nameTemplate: '{start}_{id}', journal, log: silentLog });
+async function openArchive(data: string, journal: JournalPolicy = 'always') {
+  const archive = createArchive({
+    spoolDirectory: data,
+    archiveDirectory: data,
+    nameTemplate: '{start}_{id}',
+    journal,
+    log: silentLog,
+  });
   await archive.prepare();
   return archive;
 }
@@ -126,15 +132,30 @@ describe('the spool', () => {
     await expect(archive.saveSession(state)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
   });
 
-  test('a half-written session.json is kept for a person and does not stop the others', async () => {
+  test('a half-written session.json with a journal is set aside, told once, and does not stop the others', async () => {
     const data = await temporaryDirectory();
     const archive = await openArchive(data);
     await sealedSession(archive);
     const broken = join(data, 'spool', OTHER_ID);
     await mkdir(broken);
     await writeFile(join(broken, 'session.json'), '{"version":1,"recordingI');
-    expect((await archive.unfinishedSessions()).map((state) => state.recordingId)).toEqual([ID]);
-    expect(existsSync(broken)).toBe(true);
+    await writeFile(join(broken, 'capture.pcapng'), Buffer.alloc(1000, 7));
+    for (let start = 0; start < 2; start++) {
+      expect((await archive.unfinishedSessions()).map((state) => state.recordingId)).toEqual([ID]);
+    }
+    expect(await readdir(join(data, 'quarantine', OTHER_ID))).toEqual(['capture.pcapng', 'session.json']);
+    expect(await readdir(join(data, 'spool'))).toEqual([ID]);
+  });
+
+  test('a session that a crash cut off before its first packet is removed', async () => {
+    const data = await temporaryDirectory();
+    const archive = await openArchive(data);
+    const { journalPath } = await archive.createSession(ID);
+    await writeFile(journalPath, Buffer.alloc(60));
+    await archive.createSession(OTHER_ID);
+    expect(await archive.unfinishedSessions()).toEqual([]);
+    expect(await readdir(join(data, 'spool'))).toEqual([]);
+    expect(existsSync(join(data, 'quarantine'))).toBe(false);
   });
 
   test('a moved data directory brings its paths up to date', async () => {
@@ -152,7 +173,13 @@ describe('the spool', () => {
   test('a data directory that cannot be written is an error with a code', async () => {
     const data = await temporaryDirectory();
     await writeFile(join(data, 'spool'), 'a file where the directory should be');
-    const archive = createArchive({ dataDirectory: data, nameTemplate: '{id}', journal: 'always', log: silentLog });
+    const archive = createArchive({
+      spoolDirectory: data,
+      archiveDirectory: data,
+      nameTemplate: '{id}',
+      journal: 'always',
+      log: silentLog,
+    });
     await expect(archive.createSession(ID)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
   });
 });
@@ -190,12 +217,12 @@ describe('listing', () => {
 describe('the lock', () => {
   test('one process at a time; a lock left by a dead process is taken over', async () => {
     const data = await temporaryDirectory();
-    const release = await lockDataDirectory(data);
-    await expect(lockDataDirectory(data)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    const release = await lockDirectory(data);
+    await expect(lockDirectory(data)).rejects.toMatchObject({ code: 'STORAGE_IN_USE' });
     await release();
     await writeFile(join(data, 'lock'), '999999999 123');
-    await (await lockDataDirectory(data))();
+    await (await lockDirectory(data))();
     await writeFile(join(data, 'lock'), `${process.pid} 1`);
-    await (await lockDataDirectory(data))();
+    await (await lockDirectory(data))();
   });
 });

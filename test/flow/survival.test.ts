@@ -164,7 +164,7 @@ describe('a start that cannot work says why', () => {
     const first = serve(data);
     await first.line('ready');
     const second = serve(data);
-    expect((await second.exited).code).toBe(74);
+    expect((await second.exited).code).toBe(75);
     expect(second.log.at(-1)?.msg).toMatch(/already recording into/);
   });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { unknownNameFields } from '../../archive/names.ts';
+import { file } from './values.ts';
 
 const nameTemplate = z.string().refine((text) => text.length > 0 && unknownNameFields(text).length === 0, {
   error: (issue) => {
@@ -9,6 +10,10 @@ const nameTemplate = z.string().refine((text) => text.length > 0 && unknownNameF
 });
 
 export const storage = z.strictObject({
+  spoolDirectory: file.describe(
+    'Where running recordings are kept (in spool/), if on a disk of their own. Null: in data.',
+  ),
+  archiveDirectory: file.describe('Where finished ones are kept (in recordings/), likewise. Null: in data.'),
   name: nameTemplate
     .default('{start}_{caller}_{callee}_{id}')
     .describe(
