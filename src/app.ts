@@ -137,6 +137,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       log,
       restMs: config.rtp.restSeconds * 1000,
       rtcpReports: config.rtp.receiverReports,
+      sync: syncPolicy(config.storage),
     });
     closers.push(() => capture.close());
     await capture.start();
@@ -300,6 +301,11 @@ async function startSignalling(
     dialogs,
     timers: { firstAppMs: FIRST_APP_MS },
   });
+}
+
+/** How much a power loss may cost. */
+function syncPolicy({ sync, syncIntervalMs }: Config['storage']) {
+  return sync === 'interval' ? { everyMs: syncIntervalMs } : sync;
 }
 
 function sipListeners({ sip, tls }: Config): SipListener[] {

@@ -9,6 +9,7 @@ import type { CaptureEngine, CaptureEvents, CaptureLoad, RestoredStream } from '
 import type { AnnouncedAddress, AnnouncedPort } from '../recording/media.ts';
 import { Announcements, isAnnouncement } from './announcements.ts';
 import { WorkerCaptureSession } from './capture-session.ts';
+import type { SyncPolicy } from './journal-file.ts';
 import { type PoolWorker, WorkerPool } from './pool.ts';
 import { PortPool, type PortRange } from './ports.ts';
 import type { CaptureNews, ReceiverKind, WorkerSums } from './protocol.ts';
@@ -46,6 +47,8 @@ export interface CaptureOptions {
   rtcpReports?: boolean | { intervalMs: number };
   /** Canonical name in them (§6.5.1). Default: `sipreel@` and the host's name. */
   cname?: string;
+  /** When journals are brought onto the disk (fsync). Default `recording`: when they end. */
+  sync?: SyncPolicy;
   /** Octets that may wait for the disk, per recording and per worker. Default 8 MiB and 512 MiB. */
   recordingBufferOctets?: number;
   workerBufferOctets?: number;
@@ -124,6 +127,7 @@ class PooledCapture implements Capture {
         flushMs: FLUSH_MS,
         recordingBufferOctets: options.recordingBufferOctets ?? RECORDING_BUFFER_OCTETS,
         workerBufferOctets: this.#workerBufferOctets,
+        sync: options.sync ?? 'recording',
         rtcp: reportSettings(options),
       },
       events: {
@@ -238,6 +242,7 @@ class PooledCapture implements Capture {
       lagMs: lags.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...lags),
       queueShare: Math.max(0, ...workers.map(({ sums }) => sums.waitingOctets / this.#workerBufferOctets)),
       failingJournals: workers.reduce((sum, { sums }) => sum + sums.failingJournals, 0),
+      writeLagMs: Math.max(0, ...workers.map(({ sums }) => sums.writeLagMs)),
     };
   }
 
@@ -260,6 +265,9 @@ class PooledCapture implements Capture {
         break;
       case 'storageFailed':
         this.#sessions.get(news.recordingId)?.storageFailed(news.reason);
+        break;
+      case 'journalFull':
+        this.#sessions.get(news.recordingId)?.journalFull(news.state, news.atMs);
         break;
       case 'rested':
         for (const rtpPort of news.rtpPorts) {

@@ -177,6 +177,11 @@ export class WorkerCaptureSession implements CaptureSession {
     if (!this.#sealed) this.#home = this.#rehome();
   }
 
+  journalFull(state: 'full' | 'taking', atMs: number): void {
+    if (state === 'taking') this.#events.resumed(atMs);
+    else this.#events.interrupted(atMs, 'the disk took nothing, and the memory for what waits for it was full');
+  }
+
   storageFailed(reason: string): void {
     this.#events.storageFailed(reason);
   }

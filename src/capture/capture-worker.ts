@@ -49,9 +49,11 @@ export class CaptureWorker {
     this.#options = options;
     const { settings, clock, receiver } = options;
     const onRested = (rtpPort: number) => this.#rested(rtpPort);
+    const onJournalFull = (recordingId: string, state: 'full' | 'taking', atMs: number) =>
+      options.tell({ type: 'journalFull', recordingId, state, atMs });
     const onClosed = (port: number) => this.#rested(port - (port % 2));
     this.#announced = new AnnouncedPorts({ receiver, clock, claimWithinMs: CLAIM_WITHIN_MS, onClosed });
-    this.#surroundings = { settings, clock, receiver, announced: this.#announced, onRested };
+    this.#surroundings = { settings, clock, receiver, announced: this.#announced, onRested, onJournalFull };
     this.#timers = new Timers(clock);
     this.#readMs = this.#toldMs = clock.nowMs();
     this.#flushLater();
@@ -63,10 +65,11 @@ export class CaptureWorker {
       if (this.#recordings.has(recordingId))
         throw new RecorderError('CAPTURE_FAILED', 'The recording is open already.');
       const { clock, tell, fileSystem } = this.#options;
+      const { sync } = this.#options.settings;
       const onFailure = (reason: string): void => tell({ type: 'storageFailed', recordingId, reason });
       let file: JournalFile;
       try {
-        file = await JournalFile.open({ path: journalPath, clock, onFailure, fileSystem });
+        file = await JournalFile.open({ path: journalPath, clock, onFailure, fileSystem, sync });
       } catch (error) {
         throw new RecorderError('STORAGE_FAILED', String(error));
       }

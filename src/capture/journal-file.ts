@@ -13,8 +13,13 @@ const BUFFER_OCTETS = 16 << 10;
 /** A spare that grew beyond this while the disk was slow is not kept. */
 const MAX_SPARE_OCTETS = 256 << 10;
 const RETRY_MS = 1000;
-/** `close` gives up on a failing disk after so many tries. */
-const CLOSING_TRIES = 5;
+/** `close` gives up on a disk that refuses after so many tries, a minute: space that is made by then saves the end of the call. */
+const CLOSING_TRIES = 60;
+/** And on one that does not answer at all: nothing may wait for ever on a disk. */
+const HANGING_MS = 10_000;
+
+/** `recording`: when it ends. `everyMs`: besides, at the most so often while it runs, after a write. */
+export type SyncPolicy = 'none' | 'recording' | { everyMs: number };
 
 /**
  *   idle ──flush──▶ writing ──all written──▶ idle
@@ -30,6 +35,8 @@ export interface JournalFileOptions {
   /** Called with each series of failures, not with each try. */
   onFailure: (reason: string) => void;
   fileSystem: FileSystem;
+  /** When the system is told to bring what was written onto the disk. Default: at the end. */
+  sync?: SyncPolicy;
 }
 
 export class JournalFile {
@@ -52,8 +59,13 @@ export class JournalFile {
   #retry: Timer | null = null;
   #failures = 0;
   #whenIdle: (() => void) | null = null;
+  readonly #sync: SyncPolicy;
+  #syncing = false;
+  #syncedMs: number;
 
-  private constructor({ path, clock, onFailure, fileSystem }: JournalFileOptions) {
+  private constructor({ path, clock, onFailure, fileSystem, sync = 'recording' }: JournalFileOptions) {
+    this.#sync = sync;
+    this.#syncedMs = clock.nowMs();
     this.#path = path;
     this.#clock = clock;
     this.#onFailure = onFailure;
@@ -105,23 +117,56 @@ export class JournalFile {
     this.#write();
   }
 
-  /** Writes everything, syncs and closes. Gives up on a failing disk after some tries; that has been told. Never rejects. */
+  /** Writes everything, syncs and closes. Gives up on a disk that refuses or hangs for long; that has been told. Never rejects. */
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
-    while (this.waitingOctets > 0 && this.#failures < CLOSING_TRIES) {
+    let hangs = false;
+    while (this.waitingOctets > 0 && this.#failures < CLOSING_TRIES && !hangs) {
       this.flush();
-      await new Promise<void>((resolve) => {
+      const idle = new Promise<void>((resolve) => {
         this.#whenIdle = resolve;
       });
+      hangs = !(await this.#within(idle));
     }
     this.#retry?.cancel();
+    const underWay = this.#state === 'writing';
     this.#state = 'closed';
+    if (this.waitingOctets > 0)
+      this.#onFailure(`${this.#path}: its last ${this.waitingOctets} octets could not be written`);
     try {
-      await this.#call<void>((done) => this.#fs.fsync(this.#fd, done));
+      if (this.#sync !== 'none' && !underWay) {
+        await this.#within(this.#call<void>((done) => this.#fs.fsync(this.#fd, done)));
+      }
     } catch (error) {
       this.#onFailure(`${this.#path}: ${messageOf(error)}`);
     }
-    await this.#call<void>((done) => this.#fs.close(this.#fd, done)).catch(() => {});
+    if (!underWay) await this.#within(this.#call<void>((done) => this.#fs.close(this.#fd, done)).catch(() => {}));
+  }
+
+  /** False if the disk took too long. Rejects with what the work rejects with. */
+  async #within(work: Promise<void>): Promise<boolean> {
+    let limit: Timer | undefined;
+    const hanging = new Promise<boolean>((resolve) => {
+      limit = this.#clock.after(HANGING_MS, () => resolve(false));
+    });
+    try {
+      return await Promise.race([work.then(() => true), hanging]);
+    } finally {
+      limit?.cancel();
+    }
+  }
+
+  /** Not waited for: packets that come meanwhile are written all the same. */
+  #syncIfDue(): void {
+    if (typeof this.#sync === 'string' || this.#syncing) return;
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - this.#syncedMs < this.#sync.everyMs) return;
+    this.#syncing = true;
+    this.#syncedMs = nowMs;
+    this.#fs.fsync(this.#fd, (error) => {
+      this.#syncing = false;
+      if (error && this.#state !== 'closed') this.#onFailure(`${this.#path}: ${error.message}`);
+    });
   }
 
   #write(): void {
@@ -131,7 +176,11 @@ export class JournalFile {
   }
 
   #afterWrite(error: NodeJS.ErrnoException | null, octets: number): void {
-    if (this.#state === 'closed') return;
+    if (this.#state === 'closed') {
+      // A write that hung when the file was given up has come back. Only now: its descriptor must not have become another file's.
+      this.#fs.close(this.#fd, () => {});
+      return;
+    }
     if (error || octets === 0) {
       this.#fail(error);
       return;
@@ -146,6 +195,7 @@ export class JournalFile {
     this.#spare = this.#batch.length <= MAX_SPARE_OCTETS ? this.#batch : Buffer.allocUnsafeSlow(BUFFER_OCTETS);
     this.#batchOctets = this.#batchDone = 0;
     this.#state = 'idle';
+    this.#syncIfDue();
     this.#becomeIdle();
   }
 

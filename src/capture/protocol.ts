@@ -3,6 +3,8 @@ import type { ClockAnchor } from '../lib/clock.ts';
 import type { CaptureStreamChange, CaptureStreamSpec } from '../recording/engines.ts';
 import type { AnnouncedAddress, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
 
+import type { SyncPolicy } from './journal-file.ts';
+
 export type ReceiverKind = 'dgram' | 'linux';
 
 /** A worker's settings, in its workerData. */
@@ -22,6 +24,8 @@ export interface WorkerSettings {
   /** Octets that may wait in memory for a slow disk, per recording and in the whole worker. */
   recordingBufferOctets: number;
   workerBufferOctets: number;
+  /** When journals are brought onto the disk. */
+  sync: SyncPolicy;
   /** Null sends no receiver reports. */
   rtcp: { intervalMs: number; cname: string } | null;
 }
@@ -67,6 +71,8 @@ export type CaptureNews =
   /** About once a second: recordings that received something since, side by side with the time; and the worker's sums. */
   | { type: 'activity'; recordingIds: string[]; lastPacketMs: number[]; sums: WorkerSums }
   | { type: 'storageFailed'; recordingId: string; reason: string }
+  /** Packets are lost from `atMs` on because the disk takes nothing and their memory is full; or no more. */
+  | { type: 'journalFull'; recordingId: string; state: 'full' | 'taking'; atMs: number }
   /** Ports whose sockets have rested and are closed. */
   | { type: 'rested'; rtpPorts: number[] };
 

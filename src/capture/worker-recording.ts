@@ -21,6 +21,8 @@ export interface RecordingSurroundings {
   clock: Clock;
   receiver: DatagramReceiver;
   announced: AnnouncedPorts;
+  /** The journal's memory has been full since, or has not since, and packets are lost. */
+  onJournalFull: (recordingId: string, state: 'full' | 'taking', atMs: number) => void;
   /** Sockets have rested and are closed. */
   onRested: (rtpPort: number) => void;
 }
@@ -47,12 +49,15 @@ export class WorkerRecording {
   readonly #surroundings: RecordingSurroundings;
   readonly #streams = new Map<string, OpenStream>();
   #sealed = false;
+  #state: 'full' | 'taking' = 'taking';
+  #lookedMs: number;
   readonly #sealing: () => Promise<void>;
 
   constructor(recordingId: string, file: JournalFile, surroundings: RecordingSurroundings) {
     this.recordingId = recordingId;
     this.#file = file;
     this.#surroundings = surroundings;
+    this.#lookedMs = surroundings.clock.nowMs();
     file.writer.limitOctets = surroundings.settings.recordingBufferOctets;
     this.#sealing = closeOnce(() => this.#seal());
   }
@@ -142,6 +147,15 @@ export class WorkerRecording {
 
   flush(): void {
     this.#file.flush();
+    const { writer } = this.#file;
+    const state = writer.octets > writer.limitOctets ? 'full' : 'taking';
+    const nowMs = this.#surroundings.clock.nowMs();
+    // It became full at some time since the last look.
+    if (state !== this.#state) {
+      this.#surroundings.onJournalFull(this.recordingId, state, state === 'full' ? this.#lookedMs : nowMs);
+    }
+    this.#state = state;
+    this.#lookedMs = nowMs;
   }
 
   sendReports(nowMs: number): void {

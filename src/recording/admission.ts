@@ -180,7 +180,8 @@ export class Admission {
   }
 
   #diskAnswerMs(): number {
-    return this.#askedMs === null ? 0 : this.#parts.clock.nowMs() - this.#askedMs;
+    const askedMs = this.#askedMs === null ? 0 : this.#parts.clock.nowMs() - this.#askedMs;
+    return Math.max(askedMs, this.#parts.captureLoad().writeLagMs);
   }
 
   #tickLater(): void {

@@ -50,12 +50,14 @@ export interface CaptureLoad {
   queueShare: number;
   /** Journals whose last write failed. */
   failingJournals: number;
+  /** How long the oldest write under way has been waiting for the disk. */
+  writeLagMs: number;
 }
 
 export interface CaptureEvents {
-  /** The worker died: media is lost from `atMs` (Unix ms) on until `resumed`. */
+  /** The worker died, or the disk takes nothing and memory is full: media is lost from `atMs` (Unix ms) on until `resumed`. */
   interrupted(atMs: number, reason: string): void;
-  /** Ports are open again in another worker. */
+  /** Ports are open again in another worker, or the disk takes what comes. */
   resumed(atMs: number): void;
   /** The journal cannot be written; `reason` is for people. May come more than once. */
   storageFailed(reason: string): void;

@@ -4,6 +4,7 @@ import { benchCapture } from './capture.ts';
 import { benchRender } from './render.ts';
 import { benchSignalling } from './signalling.ts';
 import { benchSrtpStream } from './srtp-stream.ts';
+import { benchSync } from './sync.ts';
 
 const BENCHES: Record<string, () => Promise<string[]>> = {
   async capture() {
@@ -37,6 +38,17 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
     return [
       'Rendering stereo G.711, one thread:',
       `  ${callSecondsPerSecond} s of call per second (aim: above 2000), memory grows by ${(rssGrowthOctets / 2 ** 20).toFixed(1)} MiB over three half-hour calls`,
+    ];
+  },
+  async sync() {
+    const costs = await benchSync();
+    const least = costs[0]!.cpuPerCallSecondUs;
+    return [
+      'Journals of 200 calls under each storage.sync, CPU per second of call:',
+      ...costs.map(
+        ({ policy, cpuPerCallSecondUs, closingMs }) =>
+          `  ${policy.padEnd(18)} ${cpuPerCallSecondUs.toFixed(0)} µs, ratio ${(cpuPerCallSecondUs / least).toFixed(2)}; all closed ${closingMs.toFixed(0)} ms after their end`,
+      ),
     ];
   },
   async signalling() {

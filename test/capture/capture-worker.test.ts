@@ -52,6 +52,7 @@ async function setUp(settings: { workerBufferOctets?: number } = {}) {
       flushMs: FLUSH_MS,
       recordingBufferOctets: BUFFER_OCTETS,
       workerBufferOctets: settings.workerBufferOctets ?? 64 << 20,
+      sync: 'recording' as const,
       rtcp: null,
     },
     clock,
@@ -164,7 +165,7 @@ describe('a disk that fails', () => {
   test.each(['ENOSPC', 'EIO'])(
     '%s: told, kept up to the bound, counted beyond it, written when it works again',
     async (code) => {
-      const { clock, disk, handlers, open, packet, written, storageFailures, close } = await setUp();
+      const { clock, disk, news, handlers, open, packet, written, storageFailures, close } = await setUp();
       await open('r0');
       packet(0);
       clock.advance(FLUSH_MS);
@@ -191,6 +192,15 @@ describe('a disk that fails', () => {
       clock.advance(FLUSH_MS);
       expect(written('r0')).toEqual([...kept, seq]);
       expect(storageFailures()).toHaveLength(1);
+      // From when on packets were lost, and until when: the recording's timeline says so.
+      const full = news.flatMap((one) => (one.type === 'journalFull' ? [one] : []));
+      expect(full.map(({ recordingId, state }) => [recordingId, state])).toEqual([
+        ['r0', 'full'],
+        ['r0', 'taking'],
+      ]);
+      const lostMs = full[1]!.atMs - full[0]!.atMs;
+      expect(lostMs).toBeGreaterThanOrEqual(behind * 20);
+      expect(lostMs).toBeLessThan(behind * 20 + 1000 + 2 * FLUSH_MS);
       await close();
     },
   );

@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { JournalFile } from '../../src/capture/journal-file.ts';
+import { JournalFile, type SyncPolicy } from '../../src/capture/journal-file.ts';
 import { datagramFlow } from '../../src/journal/writer.ts';
 import { blockEnds, readJournal } from '../journal/read-journal.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -10,13 +10,13 @@ import { FailingDisk } from './failing-disk.ts';
 
 const flow = datagramFlow({ host: '10.0.0.1', port: 1000 }, { host: '10.0.0.2', port: 2000 });
 
-async function setUp(path?: string) {
+async function setUp(path?: string, sync: SyncPolicy = 'recording') {
   const disk = new FailingDisk();
   const clock = new ManualClock();
   const failures: string[] = [];
   path ??= join(await temporaryDirectory(), 'capture.pcapng');
   const onFailure = (reason: string) => failures.push(reason);
-  const file = await JournalFile.open({ path, clock, onFailure, fileSystem: disk });
+  const file = await JournalFile.open({ path, clock, onFailure, fileSystem: disk, sync });
   file.writer.addInterface('s0', 'label 1');
   let packets = 0;
   /** Writes one packet whose payload is its number. */
@@ -120,7 +120,7 @@ describe('the journal file', () => {
     disk.fails = 'ENOSPC';
     packet();
     const closing = close();
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 70; i++) {
       await new Promise((resolve) => setImmediate(resolve));
       clock.advance(1000);
     }
@@ -128,6 +128,67 @@ describe('the journal file', () => {
     expect(onDisk()).toEqual([0]);
     expect(failures.length).toBeGreaterThan(0);
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('a disk that hangs at the end: closing does not wait for ever, and says what is missing', async () => {
+    const { disk, clock, failures, file, packet, onDisk, close } = await setUp();
+    packet();
+    file.flush();
+    disk.stalled = true;
+    packet();
+    const closing = close();
+    for (let i = 0; i < 30; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(1000);
+    }
+    await closing;
+    expect(onDisk()).toEqual([0]);
+    expect(failures).toEqual([expect.stringMatching(/its last \d+ octets could not be written/)]);
+    expect(clock.pendingTimers).toBe(0);
+    // The write that hung lands in its own file all the same.
+    disk.resume();
+    expect(onDisk()).toEqual([0, 1]);
+  });
+
+  test('a full disk at the end that has room again within a minute: nothing is missing', async () => {
+    const { disk, clock, file, packet, onDisk, close } = await setUp();
+    packet();
+    file.flush();
+    disk.fails = 'ENOSPC';
+    packet();
+    const closing = close();
+    for (let i = 0; i < 50; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (i === 40) disk.fails = null;
+      clock.advance(1000);
+    }
+    await closing;
+    expect(onDisk()).toEqual([0, 1]);
+  });
+
+  test.each([
+    ['none', 0, 0],
+    ['recording', 0, 1],
+    [{ everyMs: 1000 }, 4, 5],
+  ] as const)('sync %j: %i times in five seconds, %i with the end', async (sync, running, all) => {
+    const { disk, clock, file, packet, close } = await setUp(undefined, sync);
+    const synced: number[] = [];
+    const { fsync } = disk;
+    Object.assign(disk, {
+      fsync: ((fd, done) => {
+        synced.push(clock.nowMs());
+        fsync(fd, done);
+      }) as typeof fsync,
+    });
+    for (let turn = 0; turn < 25; turn++) {
+      packet();
+      file.flush();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      clock.advance(200);
+    }
+    expect(synced).toHaveLength(running);
+    await close();
+    expect(synced).toHaveLength(all);
   });
 
   test('a slow disk holds nobody up: packets gather meanwhile and are the next batch', async () => {
@@ -194,6 +255,22 @@ describe('a journal that is continued', () => {
     expect(packets.map(({ payload }) => Number(payload))).toEqual([...numbers(0, cut ? 9 : 10), 0, 1, 2]);
     expect(interfaces.map(({ name }) => name)).toEqual(['s0', 's0']);
     expect(skippedOctets).toBe(0);
+  });
+
+  test.each([4, 64, 252, 256, 1024])('with %i KiB of zeros behind, as a power loss may leave it', async (kib) => {
+    const before = await setUp();
+    for (let i = 0; i < 10; i++) before.packet();
+    await before.close();
+    appendFileSync(before.path, Buffer.alloc(kib << 10));
+    const after = await setUp(before.path);
+    for (let i = 0; i < 3; i++) after.packet();
+    await after.close();
+    expect(readJournal(before.path).packets.map(({ payload }) => Number(payload))).toEqual([
+      ...numbers(0, 10),
+      0,
+      1,
+      2,
+    ]);
   });
 
   test('torn at every octet of its last block', async () => {

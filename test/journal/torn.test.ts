@@ -2,6 +2,7 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { latestPacketMs, wholeBlocksEnd } from '../../src/journal/tail.ts';
+import { datagramFlow, JournalWriter } from '../../src/journal/writer.ts';
 import { journalOf, START_MS } from '../support/synthetic-journal.ts';
 import { blockEnds, journalFile, readJournal } from './read-journal.ts';
 import { writeSample } from './sample-journal.ts';
@@ -128,6 +129,37 @@ describe('reading', () => {
       // Whatever was lost, the packets before the hole are there.
       const before = packetsBefore(at);
       expect(packets.slice(0, before)).toEqual(samplePackets.slice(0, before));
+    }
+  });
+});
+
+describe('pages that a power loss left empty', () => {
+  const PAGE_OCTETS = 4096;
+  const writer = new JournalWriter();
+  writer.beginSection();
+  writer.addInterface('s0', '');
+  const flow = datagramFlow({ host: '10.0.0.1', port: 1000 }, { host: '10.0.0.2', port: 2000 });
+  for (let i = 0; i < 5_000; i++) {
+    const payload = Buffer.alloc(150 + (i % 7), String(i).padStart(6, '0'));
+    writer.writeDatagram(0, 1e12 + i * 20, flow, payload, 0, payload.length);
+  }
+  const { buffer, octets } = writer.take(Buffer.alloc(0));
+  const journal = Buffer.from(buffer.subarray(0, octets));
+  const bounds = blockEnds(journal);
+
+  // A megabyte has more pages than there is time for: some of every size, at places that are the same with every run.
+  test.each([1, 2, 16, 64, 255])('%i in a row, at the end and in the middle', (pages) => {
+    const last = Math.floor(journal.length / PAGE_OCTETS);
+    for (const first of [1, 3, 17, 40, 101, 180, last - pages, last]) {
+      const from = first * PAGE_OCTETS;
+      const to = Math.min(journal.length, from + pages * PAGE_OCTETS);
+      if (from < bounds[1]! || from >= to) continue;
+      const { packets } = file.read(Buffer.from(journal).fill(0, from, to));
+      const kept = bounds.flatMap((end, block) => {
+        const begin = bounds[block - 1] ?? 0;
+        return block >= 2 && (end <= from || begin >= to) ? [block - 2] : [];
+      });
+      expect(packets.map(({ payload }) => Number(payload.slice(0, 6)))).toEqual(kept);
     }
   });
 });

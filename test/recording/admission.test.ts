@@ -21,7 +21,7 @@ let admission: Admission;
 
 beforeEach(async () => {
   clock = new ManualClock();
-  load = { portPairs: 1000, freePortPairs: 1000, lagMs: 0, queueShare: 0, failingJournals: 0 };
+  load = { portPairs: 1000, freePortPairs: 1000, lagMs: 0, queueShare: 0, failingJournals: 0, writeLagMs: 0 };
   spool = { freeOctets: 50 * GIB, totalOctets: 100 * GIB, freeInodes: 1_000_000 };
   archive = { ...spool };
   active = unfinished = 0;

@@ -45,7 +45,14 @@ export class FakeCapture implements CaptureEngine {
   /** Fails the n-th addStream of a session, counted from 1. */
   failStream: { nth: number; error: Error } | null = null;
 
-  current: CaptureLoad = { portPairs: 1000, freePortPairs: 1000, lagMs: 0, queueShare: 0, failingJournals: 0 };
+  current: CaptureLoad = {
+    portPairs: 1000,
+    freePortPairs: 1000,
+    lagMs: 0,
+    queueShare: 0,
+    failingJournals: 0,
+    writeLagMs: 0,
+  };
 
   load(): CaptureLoad {
     return this.current;

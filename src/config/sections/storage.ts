@@ -23,6 +23,19 @@ export const storage = z.strictObject({
     .enum(['always', 'when-needed'])
     .default('always')
     .describe('Keep capture.pcapng beside the audio always, or only when the audio does not hold everything.'),
+  sync: z
+    .enum(['none', 'recording', 'interval'])
+    .default('recording')
+    .describe(
+      'When a journal is brought onto the disk, against power loss: never, when the recording ends, or every syncIntervalMs besides. Filing is always synced.',
+    ),
+  syncIntervalMs: z
+    .number()
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(1_000)
+    .describe('With sync interval: milliseconds of a call that a power loss may cost, and 200 more.'),
   floorMiB: z
     .number()
     .nonnegative()
