@@ -54,7 +54,10 @@ function mediaSection(request: AnswerRequest, line: OfferedMediaLine): string[] 
     }
     const crypto = request.crypto?.get(line.index);
     if (crypto !== undefined) section.push(`a=${crypto}`);
-    section.push(line.held || request.unwanted?.has(line.index) ? 'a=inactive' : 'a=recvonly');
+    const idle = line.held || request.unwanted?.has(line.index);
+    section.push(idle ? 'a=inactive' : 'a=recvonly');
+    // Only to those who know the attributes (RFC 7866 §7.3).
+    if (line.preference !== null) section.push(idle ? 'a=record:paused' : 'a=record:on');
   }
   if (line.label !== null) section.push(`a=label:${line.label}`);
   return section;

@@ -1,6 +1,7 @@
 // Metadata and SIP headers to what the recorder knows of a call: who takes part, who sends which stream, how it is called.
 import type { CallDescription, CallParticipant } from '../recording/call.ts';
 import { sameAddress } from './addresses-of-record.ts';
+import { readBuiltInBridge } from './built-in-bridge.ts';
 import type { ExtensionElement, Participant, RecordingMetadata } from './metadata/model.ts';
 import {
   canonicalHeaderName,
@@ -127,6 +128,8 @@ function vendorIdentifiers(metadata: RecordingMetadata | null, headers: readonly
     : [];
   for (const extension of flatten([...extensions, ...(metadata?.extensions ?? [])]))
     add(extension.name, extension.text);
+  const bridgeCall = readBuiltInBridge(headers)?.call;
+  if (bridgeCall) add('refci', bridgeCall);
   for (const { name, value } of headers) {
     if (/^x-/i.test(name) || IDENTIFYING_HEADERS.has(canonicalHeaderName(name))) add(name, value);
   }

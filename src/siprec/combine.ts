@@ -42,8 +42,14 @@ export function combineCalls(
     ),
     statedStartMs: starts.length > 0 ? Math.min(...starts) : null,
     extraHeaders: uniqueHeaders(calls.flatMap(({ extraHeaders }) => extraHeaders)),
+    ...firstPreference(calls),
     ...(calls.every(({ provisional }) => provisional) ? { provisional: true } : {}),
   };
+}
+
+function firstPreference(calls: readonly CallDescription[]): Pick<CallDescription, 'preference'> {
+  const preference = calls.find((call) => call.preference !== undefined)?.preference;
+  return preference === undefined ? {} : { preference };
 }
 
 function combineIdentifiers(identifiers: CallIdentifiers[], continues: string | null): CallIdentifiers {

@@ -1,5 +1,6 @@
 // Is this INVITE a recording session that can be recorded? Metadata, tags and labels never decide against it (RFC 7866 §6.2).
 import { SRTP_SUITES } from '../rtp/srtp/suites.ts';
+import { readBuiltInBridge } from './built-in-bridge.ts';
 import type { RecordingBody } from './multipart.ts';
 import { type OfferedMediaLine, refusalOf } from './sdp.ts';
 import { headerList, headerValue, type SipHeader } from './sip-headers.ts';
@@ -12,7 +13,11 @@ export function judgeInvite(
   mediaLines: readonly OfferedMediaLine[],
   acceptPlainCalls: boolean,
 ): SipRefusal | null {
-  if (body.sdp === null) return notAcceptable('No SDP offer: delayed offers are not supported.');
+  // Without an offer of theirs the media is as we ask for it: only whether it is a recording session is to be told.
+  if (body.sdp === null) {
+    if (body.metadata || acceptPlainCalls || hasRecordingMark(headers) || readBuiltInBridge(headers)) return null;
+    return notAcceptable('Not a recording session: no SDP, no metadata and no siprec mark.');
+  }
   if (body.sdp.trim() === '') return notAcceptable('The SDP part is empty.');
   if (mediaLines.length === 0) return notAcceptable('The SDP has no m-line.');
   const refusals = new Set(mediaLines.map(refusalOf));

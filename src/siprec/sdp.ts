@@ -1,11 +1,13 @@
 // An SDP offer, m-line by m-line (RFC 8866, RFC 3264 §5). Bad lines are left out; the m-lines keep their number and order.
 import { parse, type SessionDescription } from 'sdp-transform';
-import type { Warning } from '../recording/call.ts';
+import type { CallDescription, Warning } from '../recording/call.ts';
 import type { MediaFormat } from '../recording/media.ts';
 import { STATIC_PAYLOAD_TYPES } from '../rtp/static-payload-types.ts';
 import { type CryptoOffer, chooseCrypto, readCrypto } from './sdes.ts';
 
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+
+export type RecordingPreference = NonNullable<CallDescription['preference']>;
 
 export interface OfferedMediaLine {
   index: number;
@@ -28,6 +30,8 @@ export interface OfferedMediaLine {
   held: boolean;
   /** The crypto lines that can be read (RFC 4568); the session's where the m-line has none. Key material. */
   crypto: CryptoOffer[];
+  /** What a recording-aware party wishes (`a=recordpref`, RFC 7866 §7.3.2), on the m-line or for the session. */
+  preference: RecordingPreference | null;
   /** A certificate fingerprint: the client would do DTLS (RFC 5763). */
   hasFingerprint: boolean;
 }
@@ -108,6 +112,14 @@ function readCryptoLines(lines: readonly string[]): CryptoOffer[] {
   return values.slice(0, MAX_CRYPTO_LINES).flatMap((value) => readCrypto(value) ?? []);
 }
 
+function readPreference(lines: readonly string[]): RecordingPreference | null {
+  for (const line of lines) {
+    const said = /^a=recordpref:\s*(on|off|pause|nopreference)\s*$/i.exec(line)?.[1];
+    if (said) return said.toLowerCase() as RecordingPreference;
+  }
+  return null;
+}
+
 const isFingerprint = (line: string) => /^a=fingerprint:/i.test(line);
 
 function readMediaLine(session: SessionDescription, sections: Sections, line: string, index: number): OfferedMediaLine {
@@ -144,6 +156,7 @@ function readMediaLine(session: SessionDescription, sections: Sections, line: st
     // A client that says sendonly sends, whatever its address: some have no address, because they receive nothing.
     held: direction === 'inactive' || direction === 'recvonly' || (nowhere && stated !== 'sendonly'),
     crypto: crypto.length > 0 ? crypto : readCryptoLines(sections.session),
+    preference: readPreference(own) ?? readPreference(sections.session),
     hasFingerprint: own.some(isFingerprint) || sections.session.some(isFingerprint),
   };
 }

@@ -1,12 +1,14 @@
 // The call side of one recording session: metadata in, the communication sessions as the recorder sees them out.
 // Each warning is given once.
 import type { CallDescription, RawMetadata, Warning } from '../recording/call.ts';
+import { readBuiltInBridge } from './built-in-bridge.ts';
 import { describeCall } from './call-description.ts';
 import { communicationSessions, metadataOfSession, sessionOfLabel } from './communication-sessions.ts';
 import { mergeMetadata } from './metadata/merge.ts';
 import type { RecordingMetadata } from './metadata/model.ts';
 import { readMetadata } from './metadata/read.ts';
 import type { RecordingBody } from './multipart.ts';
+import type { RecordingPreference } from './sdp.ts';
 import type { SipHeader } from './sip-headers.ts';
 
 /** What of the INVITE describes the call. */
@@ -20,6 +22,7 @@ export interface CallOrigin {
 export interface NamedStream {
   key: string;
   label: string | null;
+  preference: RecordingPreference | null;
 }
 
 /** One communication session as this recording session brings it now. */
@@ -117,12 +120,17 @@ export class SessionCall {
     const { callId, requestUri, headers } = this.#origin;
     const labels = streams.map(({ label }) => label).filter((label) => label !== null);
     const call = describeCall({ sipCallId: callId, requestUri, headers, metadata, labels });
-    const participants = call.participants.map((party) => ({ ...party, sends: keysOfLabels(party.sends, streams) }));
+    const streamKeys = streams.map(({ key }) => key);
+    const bridge = metadata ? null : readBuiltInBridge(headers);
+    const participants = bridge
+      ? bridge.parties.map((party) => ({ ...party, sends: party === bridge.speaking ? streamKeys : [] }))
+      : call.participants.map((party) => ({ ...party, sends: keysOfLabels(party.sends, streams) }));
+    const preference = streams.find((stream) => stream.preference !== null)?.preference ?? null;
     return {
       // With everything ended, the session is still the one that it was.
       sessionId: sessionId ?? metadata?.sessions[0]?.sessionId ?? null,
-      call: { ...call, participants },
-      streamKeys: streams.map(({ key }) => key),
+      call: { ...call, participants, ...(preference === null ? {} : { preference }) },
+      streamKeys,
     };
   }
 }

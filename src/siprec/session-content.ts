@@ -6,7 +6,9 @@ import type { Log } from '../lib/log.ts';
 import type { RawMetadata, Warning } from '../recording/call.ts';
 import type { OfferedStream, SipRecord, StreamAddress } from '../recording/media.ts';
 import type { EndReason } from '../recording/session-state.ts';
+import { readMetadata } from './metadata/read.ts';
 import type { RecordingBody } from './multipart.ts';
+import { offerForClient } from './own-offer.ts';
 import type { Recordings } from './recordings.ts';
 import type { OfferedMediaLine } from './sdp.ts';
 import { type BroughtCall, SessionCall, type SessionCallSnapshot } from './session-call.ts';
@@ -116,6 +118,12 @@ export class SessionContent {
   /** Takes in the SDP of a message that may carry an offer; null if it has none. To be followed by `begin` or `change`. */
   readOffer(body: RecordingBody): OfferOutcome | null {
     return body.sdp === null ? null : this.#media.applyOffer(body.sdp);
+  }
+
+  /** What we ask of a client that leaves the offer to us; `answer` makes our SDP of it. To be followed by `begin`. */
+  offerOurselves(body: RecordingBody): OfferOutcome {
+    const labels = body.metadata ? readMetadata(body.metadata.text).metadata.streams.map(({ label }) => label) : [];
+    return this.#media.applyOffer(offerForClient(labels.filter((label) => label !== null)));
   }
 
   /** The answer to the latest offer. `host` is our media address. */

@@ -77,9 +77,9 @@ export class SessionMedia {
 
   /** The audio streams of the latest offer, with the label that each has there. */
   get streams(): NamedStream[] {
-    return this.#lines.flatMap(({ index, label }) => {
+    return this.#lines.flatMap(({ index, label, preference }) => {
       const key = this.#keyOfLine.get(index);
-      return key === undefined ? [] : [{ key, label }];
+      return key === undefined ? [] : [{ key, label, preference }];
     });
   }
 

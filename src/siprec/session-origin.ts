@@ -24,6 +24,8 @@ export interface RecordingSessionSnapshot {
   origin: SessionOrigin;
   /** Our media address. */
   host: string;
+  /** Our half of the Session-ID. */
+  identifier: string;
   content: SessionContentSnapshot;
   timer: SessionTimerState | null;
 }

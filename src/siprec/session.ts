@@ -16,12 +16,13 @@ import type { Clock } from '../lib/clock.ts';
 import { isRecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { EndReason } from '../recording/session-state.ts';
-import { capabilityHeaders, methodNotAllowed, recordingContact } from './capabilities.ts';
+import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
 import { ClientRequest } from './client-request.ts';
 import { judgeInvite } from './invite.ts';
 import { readRecordingBody } from './multipart.ts';
 import type { Recordings } from './recordings.ts';
 import { SessionContent, type SessionContentParts } from './session-content.ts';
+import { SessionHeaders } from './session-headers.ts';
 import { SessionJournal } from './session-journal.ts';
 import { peerOf, type RecordingSessionSnapshot, type SessionOrigin } from './session-origin.ts';
 import { refuseInterval, SessionTimer } from './session-timer.ts';
@@ -58,6 +59,7 @@ export class RecordingSession {
   readonly #origin: SessionOrigin;
   readonly #environment: SessionEnvironment;
   readonly #content: SessionContent;
+  readonly #headers: SessionHeaders;
   readonly #journal: SessionJournal;
   readonly #timer: SessionTimer;
   readonly #clientRequest: ClientRequest;
@@ -70,7 +72,7 @@ export class RecordingSession {
   #aborted: { reason: EndReason; refusal: SipRefusal | null; reasons: string[] } | null = null;
   /** The recording is over, but the client has not acknowledged yet: it would drop a BYE. */
   #byeAfterAck: EndReason | null = null;
-  /** Our 200 to an INVITE without SDP carried an offer; the ACK answers it. */
+  /** Our 200 to an INVITE without SDP carries an offer; the ACK answers it. */
   #offerOpen = false;
   readonly #over = Promise.withResolvers<void>();
 
@@ -83,6 +85,7 @@ export class RecordingSession {
     this.#origin = origin;
     this.#environment = environment;
     this.#log = environment.log.child({ callId: origin.callId });
+    this.#headers = new SessionHeaders(origin.transport, environment.product);
     this.#content = contentOf({
       recordings: environment.recordings,
       clock: environment.clock,
@@ -125,6 +128,7 @@ export class RecordingSession {
     // Whether the ACK came meanwhile, nobody knows. Who sends requests inside the dialog has got the answer.
     session.#phase = 'established';
     session.#host = host;
+    session.#headers.identifier = snapshot.identifier;
     session.#timer.restore(timer);
     return session;
   }
@@ -138,6 +142,7 @@ export class RecordingSession {
       sipDialog: this.#environment.dialogState(this.#dialogId),
       origin: this.#origin,
       host: this.#host,
+      identifier: this.#headers.identifier,
       content: this.#content.snapshot(),
       timer: this.#timer.state,
     };
@@ -211,7 +216,8 @@ export class RecordingSession {
     const { acceptPlainCalls, mediaAddress } = this.#environment;
     const { headers, remote } = invite;
     const body = readRecordingBody(headerValue(headers, 'content-type'), invite.body);
-    const offer = this.#content.readOffer(body);
+    const offer = this.#content.readOffer(body) ?? this.#content.offerOurselves(body);
+    this.#offerOpen = body.sdp === null;
     const refusal = refuseInterval(headers) ?? judgeInvite(headers, body, this.#content.mediaLines, acceptPlainCalls);
     if (refusal) {
       this.#log.info({ peer: peerOf(this.#origin), why: refusal.headers.Warning }, 'INVITE refused');
@@ -231,9 +237,9 @@ export class RecordingSession {
 
   #accept(invite: IncomingRequest): void {
     const body = this.#content.answer(this.#host);
-    const headers = { ...this.#sessionHeaders(body), ...this.#timer.answer(invite.headers) };
+    const headers = { ...this.#headers.ofSession(body), ...this.#timer.answer(invite.headers) };
     const response = { status: 200, reason: 'OK', headers, body };
-    invite.respond(this.#branded(response), (outcome) => {
+    invite.respond(this.#headers.complete(invite.headers, response), (outcome) => {
       if (!outcome.ok) {
         // CANCEL was faster, or the SIP server is gone: there is no dialog.
         this.#log.info({ why: outcome.error }, 'the answer could not be sent');
@@ -272,7 +278,7 @@ export class RecordingSession {
     if (!wasOver) this.#phase = 'ending';
     const reasons = headerList(request.headers, 'reason');
     const unacknowledged = request.fromServer && reasons.some((reason) => /ACK timeout/i.test(reason));
-    request.respond(this.#branded({ status: 200, reason: 'OK', headers: {} }), (outcome) => {
+    request.respond(this.#headers.complete(request.headers, { status: 200, reason: 'OK', headers: {} }), (outcome) => {
       if (outcome.ok) this.#journal.sent(outcome.raw, request.remote);
       if (wasOver) return;
       this.#log.info({ unacknowledged, reasons }, 'recording session ended');
@@ -313,7 +319,7 @@ export class RecordingSession {
   }
 
   async #request(method: string, headers: Record<string, string>, body: string | null): Promise<InDialogResult> {
-    const session = { ...this.#sessionHeaders(body ?? undefined), 'User-Agent': this.#environment.product };
+    const session = { ...this.#headers.ofSession(body), 'User-Agent': this.#environment.product };
     const result = await this.#environment.requestInDialog({
       method,
       dialogId: this.#dialogId ?? '',
@@ -365,27 +371,16 @@ export class RecordingSession {
       this.#offerOpen = true;
     }
     if (method === 'INVITE' || method === 'UPDATE')
-      response.headers = { ...this.#sessionHeaders(response.body), ...this.#timer.answer(headers) };
+      response.headers = { ...this.#headers.ofSession(response.body ?? null), ...this.#timer.answer(headers) };
     this.#respond(request, response);
   }
 
   #respond(request: IncomingRequest, response: OutgoingResponse): void {
-    request.respond(this.#branded(response), (outcome) => {
+    request.respond(this.#headers.complete(request.headers, response), (outcome) => {
       this.#content.noteChanged();
       if (outcome.ok) this.#journal.sent(outcome.raw, request.remote);
       else this.#log.debug({ method: request.method, why: outcome.error }, 'an answer could not be sent');
     });
-  }
-
-  #branded(response: OutgoingResponse): OutgoingResponse {
-    return { ...response, headers: { ...response.headers, Server: this.#environment.product } };
-  }
-
-  #sessionHeaders(body: string | undefined): Record<string, string> {
-    const contact = recordingContact(this.#origin.transport);
-    const headers: Record<string, string> = { Contact: contact, ...capabilityHeaders() };
-    if (body !== undefined) headers['Content-Type'] = 'application/sdp';
-    return headers;
   }
 
   #ended(): void {

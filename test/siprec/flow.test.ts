@@ -333,15 +333,9 @@ describe('refusals', () => {
   };
 
   test.each([
-    ['no body', {}, 'No SDP offer: delayed offers are not supported.'],
     ['an empty SDP part', { ...siprec, body: multipart('') }, 'The SDP part is empty.'],
     ['video only', { ...siprec, body: multipart(SDP.replaceAll('audio', 'video')) }, 'There is no audio stream.'],
     ['port 0', { ...siprec, body: multipart(SDP.replace(/audio \d+/g, 'audio 0')) }, 'Every audio stream has port 0.'],
-    [
-      'metadata only',
-      { contentType: 'application/rs-metadata+xml', body: METADATA },
-      'No SDP offer: delayed offers are not supported.',
-    ],
   ])('%s: 488', async (_name, bad, why) => {
     expect(await refused(bad)).toEqual([488, `399 sipreel "${why}"`]);
   });

@@ -45,7 +45,7 @@ describe('what is recorded', () => {
 describe('what is refused, and why', () => {
   const mark = { Require: 'siprec' };
   test.each([
-    ['no SDP', null, mark, METADATA, 'No SDP offer: delayed offers are not supported.'],
+    ['no SDP and no mark', null, {}, null, 'Not a recording session: no SDP, no metadata and no siprec mark.'],
     ['an empty SDP part', '', mark, METADATA, 'The SDP part is empty.'],
     ['SDP without m-lines', 'v=0\r\ns=-\r\n', mark, METADATA, 'The SDP has no m-line.'],
     ['garbage as SDP', 'hello', mark, METADATA, 'The SDP has no m-line.'],

@@ -46,6 +46,7 @@ describe('SDP offers', () => {
           held: false,
           crypto: [],
           hasFingerprint: false,
+          preference: null,
         },
         {
           index: 1,
@@ -61,6 +62,7 @@ describe('SDP offers', () => {
           held: false,
           crypto: [],
           hasFingerprint: false,
+          preference: null,
         },
       ],
     });

@@ -170,7 +170,7 @@ describe('INVITE', () => {
   });
 
   test.each([
-    ['no body', { body: '' }, 'No SDP offer: delayed offers are not supported.'],
+    ['no body', { body: '' }, 'Not a recording session: no SDP, no metadata and no siprec mark.'],
     ['an empty SDP part', { body: multipart('') }, 'The SDP part is empty.'],
     ['video only', { body: multipart(SDP.replaceAll('m=audio', 'm=video')) }, 'There is no audio stream.'],
     ['all ports 0', { body: multipart(SDP.replace(/audio \d+/g, 'audio 0')) }, 'Every audio stream has port 0.'],
