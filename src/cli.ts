@@ -67,6 +67,34 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: freeswitch, usage: FREESWITCH_USAGE };
     },
   },
+  live: {
+    summary: 'show the recordings that run now',
+    load: async () => {
+      const { live, LIVE_USAGE } = await import('./commands/live.ts');
+      return { run: live, usage: LIVE_USAGE };
+    },
+  },
+  pause: {
+    summary: 'record nothing of a running call, stream or party for now',
+    load: async () => {
+      const { pause, PAUSE_USAGE } = await import('./commands/live.ts');
+      return { run: pause, usage: PAUSE_USAGE };
+    },
+  },
+  resume: {
+    summary: 'record it again',
+    load: async () => {
+      const { resume, PAUSE_USAGE } = await import('./commands/live.ts');
+      return { run: resume, usage: PAUSE_USAGE };
+    },
+  },
+  stop: {
+    summary: 'end a running recording',
+    load: async () => {
+      const { stop, STOP_USAGE } = await import('./commands/live.ts');
+      return { run: stop, usage: STOP_USAGE };
+    },
+  },
   rules: {
     summary: 'say which rule decides about a call',
     load: async () => {

@@ -56,6 +56,8 @@ export interface ConnectRequest {
   reportIntervalMs?: number;
   /** o= version in re-offers: OpenSIPS never counts, RFC 3264 §8 does. `constant` unless given. */
   originVersions?: 'constant' | 'counting';
+  /** What becomes of the recorder's own re-INVITEs and UPDATEs: answered and `followed`, answered but `ignored`, `refused` with 488. `followed` unless given. */
+  recorderRequests?: 'followed' | 'ignored' | 'refused';
   /** Simulated trouble on the way, probabilities per packet. */
   impairment?: { loss?: number; reorder?: number; duplicate?: number };
   /** Makes SSRCs, sequence numbers, timestamps and impairment repeatable. Metadata ids stay random. */

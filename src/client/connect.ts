@@ -59,6 +59,7 @@ async function connectStreams(
     metadata,
     description,
     originVersions: request.originVersions ?? 'constant',
+    recorderRequests: request.recorderRequests ?? 'followed',
     setUpMs: from.clock.nowMs() - sentMs,
   });
   const mistake = await session.begin();

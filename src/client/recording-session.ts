@@ -18,6 +18,7 @@ export interface SessionParts {
   metadata: MetadataDocument;
   description: Omit<SessionDescription, 'media'>;
   originVersions: 'constant' | 'counting';
+  recorderRequests: 'followed' | 'ignored' | 'refused';
   setUpMs: number;
 }
 
@@ -203,7 +204,9 @@ export class RecordingSession {
 
   /** The SRS changes its side (RFC 7866 §7.2.1), with or without an offer of its own: we answer what we offer. */
   async #onReinvite(request: IncomingRequest, response: IncomingResponder): Promise<void> {
-    if (request.body) await this.#follow(request.body);
+    const { recorderRequests } = this.#parts;
+    if (recorderRequests === 'refused') return response.send(488);
+    if (request.body && recorderRequests === 'followed') await this.#follow(request.body);
     const { contact } = this.#parts.dialog.local;
     const headers: Record<string, string> = { 'Content-Type': 'application/sdp' };
     if (contact) headers.Contact = contact;
