@@ -110,6 +110,10 @@ export class SessionContent {
     return this.#media.mediaLines;
   }
 
+  get hasMetadata(): boolean {
+    return this.#latestMetadata !== null;
+  }
+
   /** Our latest SDP; null before the first answer. */
   get localSdp(): string | null {
     return this.#media.localSdp;

@@ -17,9 +17,9 @@ import { isRecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
-import { ClientRequest } from './client-request.ts';
 import { judgeInvite } from './invite.ts';
 import { readRecordingBody } from './multipart.ts';
+import { OwnRequests } from './own-requests.ts';
 import type { Recordings } from './recordings.ts';
 import { SessionContent, type SessionContentParts } from './session-content.ts';
 import { SessionHeaders } from './session-headers.ts';
@@ -62,7 +62,7 @@ export class RecordingSession {
   readonly #headers: SessionHeaders;
   readonly #journal: SessionJournal;
   readonly #timer: SessionTimer;
-  readonly #clientRequest: ClientRequest;
+  readonly #ownRequests: OwnRequests;
   readonly #log: Log;
   #phase: SessionPhase = 'starting';
   #dialogId: string | null = null;
@@ -92,7 +92,7 @@ export class RecordingSession {
       log: this.#log,
       origin,
       onEnded: (reason) => this.#onRecordingEnded(reason),
-      onUnwantedChanged: () => this.#clientRequest.ask(),
+      onUnwantedChanged: () => this.#ownRequests.unwantedChanged(),
       snapshot: () => this.snapshot(),
     });
     this.#timer = new SessionTimer({
@@ -106,13 +106,14 @@ export class RecordingSession {
       host: () => this.#host,
       write: (record) => this.#content.journalSip(record),
     });
-    this.#clientRequest = new ClientRequest({
+    this.#ownRequests = new OwnRequests({
       clock: environment.clock,
       log: this.#log,
       content: this.#content,
       inTurn: (step) => this.#inTurn(step),
       host: () => (this.#phase === 'established' ? this.#host : null),
-      send: (sdp) => this.#request('INVITE', {}, sdp),
+      headers: origin.headers,
+      send: (method, headers, body) => this.#request(method, headers, body),
     });
   }
 
@@ -265,8 +266,7 @@ export class RecordingSession {
     if (this.#phase === 'answered') {
       this.#phase = 'established';
       this.#content.noteChanged();
-      // What was wanted may have changed since the 200.
-      if (!this.#byeAfterAck) this.#clientRequest.ask();
+      if (!this.#byeAfterAck) this.#ownRequests.established();
     }
     if (this.#byeAfterAck) void this.#sendBye(this.#byeAfterAck);
     else if (this.#offerOpen && request.body !== '') this.#enqueue(request);
@@ -387,7 +387,7 @@ export class RecordingSession {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
     this.#timer.stop();
-    this.#clientRequest.close();
+    this.#ownRequests.close();
     this.#over.resolve();
     this.#environment.onEnded(this);
   }

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { createSipServer } from '../../src/sip-server/index.ts';
 import { createSiprecDoor, type SiprecDoor } from '../../src/siprec/door.ts';
-import { CONTENT_TYPE, multipart, SDP, withDirection } from './bodies.ts';
+import { CONTENT_TYPE, METADATA, multipart, SDP, withDirection } from './bodies.ts';
 import { FakeRecorder } from './fake-recorder.ts';
 import { ClientDialog, openUdpPeer, type RawPeer } from './raw-peer.ts';
 
@@ -218,4 +218,21 @@ test('a 405 to our BYE is the end', async () => {
   recording.request.onEnded('stopped');
   dialog.answer(await peer.take(/^BYE /), '405 Method Not Allowed');
   await until(() => door.sessions === 0);
+});
+
+test('a client without metadata is asked for it, and its snapshot names the parties', async () => {
+  const dialog = new ClientDialog(peer, target, `pause-${++calls}`);
+  const headers = ['Require: siprec'];
+  await dialog.ask({ method: 'INVITE', cseq: 1, contentType: 'application/sdp', headers, body: SDP });
+  dialog.send({ method: 'ACK', cseq: 1 });
+  const question = await peer.take(/^UPDATE /);
+  expect(question).toMatch(/^Content-Type: application\/rs-metadata-request\r$/m);
+  expect(question).toMatch(/^Content-Disposition: recording-session\r$/m);
+  dialog.answer(question, '200 OK');
+  const contentType = 'application/rs-metadata+xml';
+  await dialog.ask({ method: 'UPDATE', cseq: 2, contentType, body: METADATA });
+  const { recording } = recorder.current;
+  await until(() => recording.updates.some(({ call }) => call !== undefined));
+  expect(recording.updates.at(-1)?.call?.participants.map(({ name }) => name)).toEqual(['Alice', 'Bob']);
+  await dialog.ask({ method: 'BYE', cseq: 3 });
 });
