@@ -8,7 +8,7 @@ import { readJournal } from '../journal/read-journal.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings, serve, serveAgain } from './serve-process.ts';
 
 const HEARD_DB = -13;
 const SILENT_DB = -60;
@@ -121,4 +121,36 @@ test('one stream, one party, then the end, by order', async () => {
   expect(level('right', a + 50, b - 50)).toBeLessThan(SILENT_DB);
   expect(level('left', c + 50, c + 500)).toBeLessThan(SILENT_DB);
   expect(level('right', c + 300, c + 500)).toBeGreaterThan(HEARD_DB);
+});
+
+test('a pause outlives a killed recorder, with a client that sends on', async () => {
+  const data = await temporaryDirectory();
+  const first = serve(data);
+  const client = await testClient();
+  const call = toneCall(await first.sipPort('udp'));
+  const session = await client.connect({ ...call, recorderRequests: 'ignored' });
+  await sleep(700);
+  await order(pause, session.callId, '--data', data);
+  first.kill('SIGKILL');
+  await first.exited;
+  const second = await serveAgain(first);
+  await second.line('ready');
+  await sleep(600);
+  await order(resume, session.callId, '--data', data);
+  await sleep(900);
+  await session.bye();
+
+  const [filed] = await filedRecordings(data, 1);
+  const { document, directory } = filed!;
+  const [paused] = eventsOf(document, 'paused');
+  const [resumed] = eventsOf(document, 'resumed');
+  const { packets } = readJournal(join(directory, 'capture.pcapng'));
+  const [fromMs, toMs] = [Date.parse(paused!.time) + 2, Date.parse(resumed!.time) - 2];
+  const between = packets.filter(
+    ({ timeMs, payload }) => timeMs > fromMs && timeMs < toMs && !/SIP\/2\.0/.test(payload),
+  );
+  expect(between).toEqual([]);
+  const level = listen(directory);
+  expect(level('left', paused!.offsetMs + 50, resumed!.offsetMs - 50)).toBeLessThan(SILENT_DB);
+  expect(level('left', resumed!.offsetMs + 300, resumed!.offsetMs + 700)).toBeGreaterThan(HEARD_DB);
 });
