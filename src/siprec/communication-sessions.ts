@@ -19,10 +19,10 @@ export function sessionOfLabel(metadata: RecordingMetadata, label: string | null
   return metadata.streams.find((stream) => stream.label === label)?.sessionId ?? null;
 }
 
-/** What the metadata says about one of its communication sessions. Objects that name no session belong to each of them. */
-export function metadataOfSession(metadata: RecordingMetadata, sessionId: string): RecordingMetadata {
-  const belongs = (object: { sessionId: string | null }) => object.sessionId === null || object.sessionId === sessionId;
-  const sessions = metadata.sessions.filter((session) => session.sessionId === sessionId);
+/** What the metadata says about some of its communication sessions. Objects that name no session belong to each of them. */
+export function metadataOfSessions(metadata: RecordingMetadata, ids: readonly string[]): RecordingMetadata {
+  const belongs = ({ sessionId }: { sessionId: string | null }) => sessionId === null || ids.includes(sessionId);
+  const sessions = ids.flatMap((id) => metadata.sessions.filter(({ sessionId }) => sessionId === id));
   const streams = metadata.streams.filter(belongs);
   const streamIds = new Set(streams.map(({ streamId }) => streamId));
   const ties = metadata.participantSessionAssociations;

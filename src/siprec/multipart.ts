@@ -1,6 +1,7 @@
 // The body of a recording request: SDP and metadata, in one of the many shapes that clients send (RFC 2046 §5.1, RFC 7866 §9.1).
 import type { Warning } from '../recording/call.ts';
 import { readParts, startsWithDelimiter } from './mime-parts.ts';
+import { headerValue, type SipHeader } from './sip-headers.ts';
 
 export interface RecordingBody {
   /** Empty if there was an SDP part with nothing in it; null if there was none. */
@@ -19,6 +20,11 @@ const METADATA_TYPES = new Set(['application/rs-metadata+xml', 'application/rs-m
 
 interface Reading extends RecordingBody {
   parts: number;
+}
+
+/** Of a request with its header fields. */
+export function bodyOf({ headers, body }: { headers: readonly SipHeader[]; body: string }): RecordingBody {
+  return readRecordingBody(headerValue(headers, 'content-type'), body);
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { CallDescription, RawMetadata, Warning } from '../recording/call.ts';
 import { readBuiltInBridge } from './built-in-bridge.ts';
 import { describeCall } from './call-description.ts';
-import { communicationSessions, metadataOfSession, sessionOfLabel } from './communication-sessions.ts';
+import { communicationSessions, metadataOfSessions, sessionOfLabel } from './communication-sessions.ts';
 import { mergeMetadata } from './metadata/merge.ts';
 import type { RecordingMetadata } from './metadata/model.ts';
 import { readMetadata } from './metadata/read.ts';
@@ -89,9 +89,12 @@ export class SessionCall {
     };
     const owners = streams.map(ownerOf);
     const withStreams = [...known].filter((sessionId) => owners.includes(sessionId));
-    return (withStreams.length > 0 ? withStreams : [...known].slice(0, 1)).map((sessionId) => {
+    // Calls that have no stream of their own are heard in somebody else's: a turret mixes its handsets.
+    const heardAlong = running.filter((sessionId) => !owners.includes(sessionId));
+    return (withStreams.length > 0 ? withStreams : [...known].slice(0, 1)).map((sessionId, position) => {
       const own = streams.filter((_, index) => owners[index] === sessionId);
-      return this.#describe(sessionId, metadataOfSession(metadata, sessionId), own);
+      const ids = position === 0 ? [...new Set([sessionId, ...heardAlong])] : [sessionId];
+      return this.#describe(sessionId, metadataOfSessions(metadata, ids), own);
     });
   }
 
@@ -122,6 +125,7 @@ export class SessionCall {
     const call = describeCall({ sipCallId: callId, requestUri, headers, metadata, labels });
     const streamKeys = streams.map(({ key }) => key);
     const bridge = metadata ? null : readBuiltInBridge(headers);
+    if (bridge) delete call.provisional;
     const participants = bridge
       ? bridge.parties.map((party) => ({ ...party, sends: party === bridge.speaking ? streamKeys : [] }))
       : call.participants.map((party) => ({ ...party, sends: keysOfLabels(party.sends, streams) }));

@@ -171,6 +171,11 @@ export class SessionContent {
     return this.#held.length > 0 || this.#refused.size === 0;
   }
 
+  /** Metadata of the request that ends the session. What it says is on its way to the recordings when this returns. */
+  lastWords(body: RecordingBody, atMs: number): void {
+    void this.change(body, null, atMs);
+  }
+
   journalSip(record: SipRecord): void {
     for (const { hold } of this.#held) hold.journalSip(record);
   }
@@ -223,7 +228,10 @@ export class SessionContent {
       // It has another id now, or has one at last: nothing said that it ended.
       if (!pair.now && !this.#call.hasEnded(pair.held.sessionId)) pair.now = take(0);
     }
-    for (const further of open) await this.#bringFurther(further, change);
+    for (const further of open) {
+      // A session may outlast its calls and wait for the next one.
+      if (!this.#call.hasEnded(further.sessionId)) await this.#bringFurther(further, change);
+    }
     await Promise.all(pairs.map(({ held, now }) => this.#continue(held, now, change)));
   }
 

@@ -18,7 +18,7 @@ import type { Log } from '../lib/log.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
 import { judgeInvite } from './invite.ts';
-import { readRecordingBody } from './multipart.ts';
+import { bodyOf } from './multipart.ts';
 import { OwnRequests } from './own-requests.ts';
 import type { Recordings } from './recordings.ts';
 import { SessionContent, type SessionContentParts } from './session-content.ts';
@@ -27,7 +27,7 @@ import { SessionJournal } from './session-journal.ts';
 import { peerOf, type RecordingSessionSnapshot, type SessionOrigin } from './session-origin.ts';
 import { refuseInterval, SessionTimer } from './session-timer.ts';
 import type { RestoredHold } from './shared-recording.ts';
-import { headerList, headerValue } from './sip-headers.ts';
+import { headerList } from './sip-headers.ts';
 import { refusalForCode, refusalForError, type SipRefusal } from './sip-status.ts';
 import type { IncomingRequest, InDialogRequest, InDialogResult, OutgoingResponse } from './srf.ts';
 
@@ -216,7 +216,7 @@ export class RecordingSession {
   async #startRecording(invite: IncomingRequest): Promise<SipRefusal | null> {
     const { acceptPlainCalls, mediaAddress } = this.#environment;
     const { headers, remote } = invite;
-    const body = readRecordingBody(headerValue(headers, 'content-type'), invite.body);
+    const body = bodyOf(invite);
     const offer = this.#content.readOffer(body) ?? this.#content.offerOurselves(body);
     this.#offerOpen = body.sdp === null;
     const refusal = refuseInterval(headers) ?? judgeInvite(headers, body, this.#content.mediaLines, acceptPlainCalls);
@@ -275,7 +275,10 @@ export class RecordingSession {
 
   #onBye(request: IncomingRequest): void {
     const wasOver = this.#isOver;
-    if (!wasOver) this.#phase = 'ending';
+    if (!wasOver) {
+      this.#phase = 'ending';
+      if (request.body !== '') this.#content.lastWords(bodyOf(request), request.arrivalMs);
+    }
     const reasons = headerList(request.headers, 'reason');
     const unacknowledged = request.fromServer && reasons.some((reason) => /ACK timeout/i.test(reason));
     request.respond(this.#headers.complete(request.headers, { status: 200, reason: 'OK', headers: {} }), (outcome) => {
@@ -354,7 +357,7 @@ export class RecordingSession {
   /** re-INVITE, UPDATE, INFO, MESSAGE, NOTIFY, and an ACK that answers our offer. Refusing costs the client's call, so nothing is refused. */
   async #change(request: IncomingRequest): Promise<void> {
     const { method, headers, arrivalMs } = request;
-    const body = readRecordingBody(headerValue(headers, 'content-type'), request.body);
+    const body = bodyOf(request);
     const mayOffer = (method === 'INVITE' || method === 'UPDATE' || method === 'ACK') && !this.#isOver;
     const offer = mayOffer ? this.#content.readOffer(body) : null;
     const alive = !this.#isOver && (await this.#content.change(body, offer, arrivalMs));
