@@ -110,6 +110,8 @@ export async function serveAgain(before: ServeProcess, ...extra: string[]): Prom
     ...sip.flatMap((address) => ['--sip', address]),
     '--oreka',
     '127.0.0.1:0',
+    '--http',
+    '127.0.0.1:0',
     '--rtp-ports',
     rtpPorts,
   ];

@@ -1,0 +1,109 @@
+// What may be missing of a call, and what is: its recording's audio, window by window, against what was said and when.
+import { join } from 'node:path';
+import type { ListedRecording } from '../../src/archive/list.ts';
+import type { StreamOutcome } from '../../src/client/call-plan.ts';
+import { readWav } from '../support/listen.ts';
+import type { Outage } from './recorder-process.ts';
+import { expectedSecond, heardSecond, type Party, WINDOW_MS } from './spoken-clock.ts';
+
+export interface PlayedCall {
+  callId: string;
+  /** Of the caller and the callee. */
+  streams: StreamOutcome[];
+  endedMs: number;
+}
+
+export interface Verdict {
+  /** Empty: the recording is as good as the faults allow. */
+  failures: string[];
+  /** Windows heard, and windows missing within outages. */
+  heard: number;
+  excused: number;
+}
+
+/** At both ends of an outage: a packet, a window cut by its edge, the start of a stretch. */
+const EDGE_MS = 60 + WINDOW_MS;
+/** A window this near to a change of tone may hold both. */
+const CHANGE_MS = 60;
+const NOTHING = new Int16Array(0);
+
+export function judge(call: PlayedCall, recordings: readonly ListedRecording[], outages: readonly Outage[]): Verdict {
+  const own = recordings.filter(({ document }) => document.call.sipCallId === call.callId);
+  const verdict: Verdict = { failures: [], heard: 0, excused: 0 };
+  const fail = (text: string) => void verdict.failures.push(`call ${call.callId}: ${text}`);
+  const [recording, ...others] = own;
+  if (!recording) fail('it has no recording');
+  if (others.length > 0) fail(`it has ${own.length} recordings`);
+  if (!recording || others.length > 0) return verdict;
+  // A call so short that nothing of it could be heard has a recording without audio: then all of it must be excused.
+  const { channels, sampleRateHz } = recording.document.audio
+    ? readWav(join(recording.directory, 'audio.wav'))
+    : { channels: [NOTHING, NOTHING], sampleRateHz: 8000 };
+  for (const [channel, party] of (['caller', 'callee'] as const).entries()) {
+    judgeParty(call, party, channels[channel]!, sampleRateHz, call.streams[channel]!, outages, verdict, fail);
+  }
+  return verdict;
+}
+
+function judgeParty(
+  call: PlayedCall,
+  party: Party,
+  samples: Int16Array,
+  sampleRateHz: number,
+  sent: StreamOutcome,
+  outages: readonly Outage[],
+  verdict: Verdict,
+  fail: (text: string) => void,
+): void {
+  if (sent.startedMs === null) return;
+  const startedMs = sent.startedMs;
+  const heard: { atMs: number; second: number | null }[] = [];
+  const lengthMs = (samples.length * 1000) / sampleRateHz;
+  for (let atMs = 0; atMs + WINDOW_MS <= lengthMs; atMs += WINDOW_MS) {
+    heard.push({ atMs, second: heardSecond(samples, sampleRateHz, party, atMs) });
+  }
+  const shiftMs = findShift(heard);
+  // Out of place: parts of the recording that say another time than the rest of it.
+  const wrong = heard.filter(({ atMs, second }) => second !== null && !fits(atMs + shiftMs, second));
+  if (wrong.length > 0)
+    fail(`${wrong.length} windows of the ${party} are out of place, the first at ${wrong[0]!.atMs} ms`);
+  verdict.heard += heard.filter(({ second }) => second !== null).length - wrong.length;
+
+  // Missing: what was said in none of the windows, unless the recorder could not hear it.
+  const there = new Set(
+    heard.filter(({ second }) => second !== null).map(({ atMs }) => Math.round((atMs + shiftMs) / WINDOW_MS)),
+  );
+  const missing: number[] = [];
+  const saidMs = call.endedMs - startedMs;
+  for (let index = 1; (index + 2) * WINDOW_MS < saidMs; index++) {
+    if (there.has(index)) continue;
+    const atMs = startedMs + index * WINDOW_MS;
+    const excused = outages.some(({ fromMs, toMs }) => atMs + WINDOW_MS > fromMs - EDGE_MS && atMs < toMs + EDGE_MS);
+    if (excused) verdict.excused++;
+    else missing.push(index * WINDOW_MS);
+  }
+  // What its own sender skipped when the machine was busy, or was told to withhold.
+  const unsent = Math.ceil(((sent.packetsSkipped + sent.packetsWithheld) * 20) / WINDOW_MS);
+  if (missing.length > unsent) {
+    fail(
+      `${missing.length * WINDOW_MS} ms of the ${party} are missing, the first at ${missing[0]} ms of ${Math.round(saidMs)} ms`,
+    );
+  }
+}
+
+/** What was said at the recording's beginning, ms after the first packet: the shift with which most windows fit. */
+function findShift(heard: readonly { atMs: number; second: number | null }[]): number {
+  const fitting = (shiftMs: number) =>
+    heard.filter(({ atMs, second }) => second !== null && expectedSecond(atMs + shiftMs + WINDOW_MS / 2) === second)
+      .length;
+  const counts = Array.from({ length: 800 }, (_, index) => fitting(index * 20));
+  const most = Math.max(...counts);
+  if (most === 0) return 0;
+  const first = counts.indexOf(most);
+  const last = first + counts.slice(first).findIndex((count) => count < most);
+  return (first + Math.max(first, last - 1)) * 10;
+}
+
+function fits(spokenMs: number, second: number): boolean {
+  return [spokenMs - CHANGE_MS, spokenMs + WINDOW_MS + CHANGE_MS].some((ms) => expectedSecond(ms) === second);
+}

@@ -1,0 +1,31 @@
+// `npm run test:chaos [-- --faults N --seed S --calls N --kills PERCENT]`
+import { parseArgs } from 'node:util';
+import { runChaos } from './chaos.ts';
+
+const { values } = parseArgs({
+  options: {
+    faults: { type: 'string', default: '100' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    calls: { type: 'string', default: '12' },
+    kills: { type: 'string', default: '15' },
+  },
+});
+console.log(`chaos: seed ${values.seed}, ${values.faults} faults, ${values.calls} calls at a time`);
+const report = await runChaos({
+  seed: Number(values.seed),
+  faults: Number(values.faults),
+  calls: Number(values.calls),
+  killShare: Number(values.kills),
+  shortestCallMs: 3_000,
+  longestCallMs: 40_000,
+  firstRtpPort: 15_900,
+  onFault: (told) => process.stderr.isTTY && process.stderr.write(`\r\u001b[K${told}`),
+});
+console.log(JSON.stringify({ ...report, failures: report.failures.length }, null, 2));
+for (const failure of report.failures) console.log(failure);
+console.log(
+  report.failures.length === 0
+    ? 'chaos: everything that may not be lost is there'
+    : `chaos: FAILED with seed ${values.seed}`,
+);
+process.exit(report.failures.length === 0 ? 0 : 1);
