@@ -82,7 +82,9 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
     await sleep(QUIET_MS);
     running = false;
     await Promise.all(callers);
-    await settled(data);
+    // A full disk has the finisher wait for up to five minutes before it tries again; a restart tries at once.
+    if (!(await settled(data, SETTLE_LIMIT_MS / 3))) await recorder.killAndRestart(0);
+    await settled(data, SETTLE_LIMIT_MS);
     const failures = await judgeAll(data, played, recorder);
     return { faults, calls: played.length, refused, diskFills: unmount !== null, ...failures };
   } finally {
@@ -178,9 +180,11 @@ function mountSmallDisk(directory: string): (() => void) | null {
 }
 
 /** Waits until everything is filed: recordings whose BYE nobody heard end by their inactivity limit. */
-async function settled(data: string): Promise<void> {
-  const endMs = systemClock.nowMs() + SETTLE_LIMIT_MS;
-  while (readdirSync(join(data, 'spool')).length > 0 && systemClock.nowMs() < endMs) await sleep(200);
+async function settled(data: string, limitMs: number): Promise<boolean> {
+  const endMs = systemClock.nowMs() + limitMs;
+  const isEmpty = () => readdirSync(join(data, 'spool')).length === 0;
+  while (!isEmpty() && systemClock.nowMs() < endMs) await sleep(200);
+  return isEmpty();
 }
 
 async function judgeAll(data: string, played: PlayedCall[], recorder: RecorderProcess) {

@@ -100,6 +100,8 @@ function findShift(heard: readonly { atMs: number; second: number | null }[]): n
   const most = Math.max(...counts);
   if (most === 0) return 0;
   const first = counts.indexOf(most);
+  // A recording begins with the first packet unless a fault swallowed it; a short one fits in many places.
+  if (first === 0) return 0;
   const last = first + counts.slice(first).findIndex((count) => count < most);
   return (first + Math.max(first, last - 1)) * 10;
 }
