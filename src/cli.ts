@@ -46,6 +46,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: reindex, usage: REINDEX_USAGE };
     },
   },
+  recover: {
+    summary: 'render what a crash left, or a capture of a recorded call',
+    load: async () => {
+      const { recover, RECOVER_USAGE } = await import('./commands/recover.ts');
+      return { run: recover, usage: RECOVER_USAGE };
+    },
+  },
   verify: {
     summary: 'check finished recordings against their checksums',
     load: async () => {

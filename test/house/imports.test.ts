@@ -11,7 +11,7 @@ const FLOORS = [
   ['cli.ts'],
   ['commands'],
   ['index.ts'],
-  ['app.ts'],
+  ['app.ts', 'recover'],
   ['config', 'drachtio'],
   ['siprec', 'oreka', 'http', 'client'],
   ['capture', 'render', 'archive', 'delivery'],
