@@ -5,6 +5,8 @@ import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
 import { type ArchiveIndex, createArchiveIndex } from './archive/index/archive-index.ts';
 import { openStorage } from './archive/places.ts';
+import { nextDueMs } from './archive/retention/policy.ts';
+import { RetentionSweeper } from './archive/retention/sweeper.ts';
 import { storageError } from './archive/storage-error.ts';
 import { createCapture } from './capture/capture-engine.ts';
 import { accessOptions } from './config/access-options.ts';
@@ -210,12 +212,26 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(() => orekaDoor.close());
     const orekaAddresses = (await orekaDoor.start()).map(formatHostPort);
 
+    const audit = new AuditFile(places.data, clock);
+    const sweeper = new RetentionSweeper({
+      dataDirectory: places.archive,
+      policy: { keepDays: config.storage.keepDays, journalKeepDays: config.storage.journalKeepDays },
+      library: index.library,
+      overdue: (nowMs, limit) => index.overdue(nowMs, limit),
+      reckon: () => index.keeper.rebuild(),
+      audit,
+      clock,
+      log,
+    });
+    closers.push(() => sweeper.close());
+    sweeper.start();
+
     httpDoor = createHttpDoor({
       settings: httpSettings(config),
       dataDirectory: places.data,
       library: index.library,
       control: recorder,
-      audit: new AuditFile(places.data, clock),
+      audit,
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),
       clock,
@@ -262,7 +278,7 @@ function openIndex(config: Config, dataDirectory: string, log: Log): ArchiveInde
     dataDirectory,
     postgres: config.index.postgres,
     recorder: config.index.recorder ?? hostname(),
-    keepUntilMs: () => null,
+    keepUntilMs: (document) => nextDueMs(document, config.storage),
     clock: systemClock,
     log,
   });

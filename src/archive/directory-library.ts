@@ -22,8 +22,9 @@ import { readAnnotations, writeAnnotations } from './annotations.ts';
 import { syncDirectory } from './atomic-file.ts';
 import { newestFirst, positionOf, readCursor, writeCursor } from './cursor.ts';
 import { type ListRange, listRecordings } from './list.ts';
-import { openRecordingFile } from './recording-file.ts';
+import { openRecordingFile, removeRecordingFile } from './recording-file.ts';
 import { type RecordingFinder, RecordingPlaces } from './recording-places.ts';
+import { noteRemoved } from './removed-files.ts';
 import { SerialWork } from './serial-work.ts';
 
 export interface DirectoryLibraryOptions {
@@ -131,6 +132,22 @@ export class DirectoryLibrary implements RecordingLibrary {
       });
       this.#places.forget(recordingId);
       await storage(() => rm(grave, { recursive: true, force: true }));
+    });
+  }
+
+  /** Removes its journal alone. Rejects with NOT_FOUND and ON_HOLD; nothing happens if it has none. */
+  removeJournal(recordingId: string): Promise<void> {
+    return this.#changes.run(recordingId, async () => {
+      const found = await this.#places.find(recordingId);
+      if (!found) throw new RecorderError('NOT_FOUND');
+      if ((await this.#annotations(found.directory)).hold) throw new RecorderError('ON_HOLD');
+      const journal = found.document.files.find(({ role }) => role === 'journal');
+      if (!journal) return;
+      await storage(async () => {
+        // In this order: cut in between, the file is missed for a while, and the next attempt notes that it is gone.
+        await removeRecordingFile(found.directory, journal);
+        await noteRemoved(found.directory, journal, this.#options.clock.wallMs());
+      });
     });
   }
 

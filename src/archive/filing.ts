@@ -135,7 +135,7 @@ async function isThatRecording(directory: string, recordingId: string, disk: Dis
 }
 
 /** Something was received that the WAV does not hold. */
-function journalIsNeeded(document: RecordingDocument): boolean {
+export function journalIsNeeded(document: RecordingDocument): boolean {
   if (document.state === 'failed' || document.state === 'not-renderable') return true;
   return document.streams.some(
     (stream) =>

@@ -6,6 +6,7 @@ import type { RecordedFile, RecordingDocument } from '../recording/document.ts';
 import { fingerprint } from './atomic-file.ts';
 import { dayDirectories, readRecording } from './list.ts';
 import { recordingDay } from './names.ts';
+import { REMOVED_FILE } from './removed-files.ts';
 import { readWavFacts } from './wav-facts.ts';
 
 export type ProblemCode =
@@ -34,7 +35,7 @@ export interface VerifiedRecording {
 }
 
 /** Files that may stand beside those which recording.json lists. */
-const COMPANIONS = new Set(['recording.json', 'annotations.json']);
+const COMPANIONS = new Set(['recording.json', 'annotations.json', REMOVED_FILE]);
 /** The document rounds to a microsecond. */
 const DURATION_TOLERANCE_MS = 1;
 

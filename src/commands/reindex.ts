@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createArchiveIndex } from '../archive/index/archive-index.ts';
+import { nextDueMs } from '../archive/retention/policy.ts';
 import { storagePlaces } from '../config/storage-places.ts';
 import { systemClock } from '../lib/clock.ts';
 import { EXIT_OK } from './exit-codes.ts';
@@ -21,7 +22,7 @@ export async function reindex(args: string[]): Promise<number> {
     dataDirectory: storagePlaces(config).archive,
     postgres: config.index.postgres,
     recorder,
-    keepUntilMs: () => null,
+    keepUntilMs: (document) => nextDueMs(document, config.storage),
     clock: systemClock,
     log: processLog(config.log.level, 2),
   });

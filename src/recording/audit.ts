@@ -11,6 +11,7 @@ export type AuditAction =
   | 'hold'
   | 'release'
   | 'delete'
+  | 'delete-journal'
   | 'pause'
   | 'resume'
   | 'stop'
@@ -19,7 +20,7 @@ export type AuditAction =
 
 export interface AuditEntry {
   action: AuditAction;
-  /** `token:NAME`, `page:NAME` (a browser logged in with that token), `local` (the machine's own command line). */
+  /** `token:NAME`, `page:NAME` (a browser logged in with that token), `local` (the machine's own command line), `retention`. */
   who: string;
   /** Address of the peer, null for what happens on the machine itself. */
   from: string | null;

@@ -24,6 +24,8 @@ export interface ArchiveIndexOptions {
 export interface ArchiveIndex {
   library: IndexLibrary;
   keeper: IndexKeeper;
+  /** Recordings of this recorder of which something is due by then, the longest overdue first. */
+  overdue(nowMs: number, limit: number): Promise<string[]>;
   /** The same archive, and what it files is found at once. */
   indexed(archive: ArchiveEngine): ArchiveEngine;
   close(): Promise<void>;
@@ -43,6 +45,7 @@ export function createArchiveIndex(options: ArchiveIndexOptions): ArchiveIndex {
   return {
     library: new IndexLibrary({ index, keeper, dataDirectory, root, recorder, clock, log }),
     keeper,
+    overdue: (nowMs, limit) => index.overdue(recorder, nowMs, limit),
     indexed: (archive) => ({
       ...archive,
       file: (state, document) => keeper.changing(document, () => archive.file(state, document)),

@@ -85,6 +85,16 @@ export class IndexLibrary implements RecordingLibrary {
     return this.#change(recordingId, () => this.#files.delete(recordingId));
   }
 
+  /** Removes its journal alone. Rejects with NOT_FOUND and ON_HOLD. */
+  removeJournal(recordingId: string): Promise<void> {
+    return this.#change(recordingId, () => this.#files.removeJournal(recordingId));
+  }
+
+  /** Brings the index in line with the recording's files. */
+  refresh(recordingId: string): Promise<void> {
+    return this.#change(recordingId, async () => {});
+  }
+
   async #change<T>(recordingId: string, change: () => Promise<T>): Promise<T> {
     const found = await this.#options.index.get(recordingId);
     if (!found) throw new RecorderError('NOT_FOUND');

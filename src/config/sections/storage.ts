@@ -23,6 +23,22 @@ export const storage = z.strictObject({
     .enum(['always', 'when-needed'])
     .default('always')
     .describe('Keep capture.pcapng beside the audio always, or only when the audio does not hold everything.'),
+  keepDays: z
+    .number()
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe("Days after its end until a recording is deleted, unless its rule's keepDays says so. Null: never."),
+  journalKeepDays: z
+    .number()
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe(
+      'The same for its capture.pcapng alone, where the audio holds everything. Null: as long as the recording.',
+    ),
   sync: z
     .enum(['none', 'recording', 'interval'])
     .default('recording')

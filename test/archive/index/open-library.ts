@@ -6,16 +6,24 @@ import { IndexLibrary } from '../../../src/archive/index/library.ts';
 import { openRecordingIndex } from '../../../src/archive/index/recording-index.ts';
 import type { DatabaseAddress } from '../../../src/database/database.ts';
 import { silentLog } from '../../../src/lib/log.ts';
+import type { RecordingDocument } from '../../../src/recording/document.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+
+type KeepUntil = (document: RecordingDocument) => number | null;
 
 export async function openLibrary(
   dataDirectory: string,
   address: DatabaseAddress,
-  { clock = new ManualClock(), recorder = 'here', onFiled = (async () => {}) as Alongside } = {},
+  {
+    clock = new ManualClock(),
+    recorder = 'here',
+    onFiled = (async () => {}) as Alongside,
+    keepUntilMs = (() => null) as KeepUntil,
+  } = {},
 ) {
   const root = join(dataDirectory, 'recordings');
   const index = openRecordingIndex(address, recorder);
-  const keeper = new IndexKeeper({ index, dataDirectory, root, keepUntilMs: () => null, clock, log: silentLog });
+  const keeper = new IndexKeeper({ index, dataDirectory, root, keepUntilMs, clock, log: silentLog });
   const library = new IndexLibrary({ index, keeper, dataDirectory, root, recorder, clock, log: silentLog });
   await keeper.prepare(onFiled);
   await library.prepare();
