@@ -257,6 +257,7 @@ class PooledCapture implements Capture {
         break;
       case 'activity':
         worker.sums = news.sums;
+        worker.placedSince = 0;
         worker.heardMs = this.#clock.nowMs();
         news.recordingIds.forEach((recordingId, i) => {
           const session = this.#sessions.get(recordingId);

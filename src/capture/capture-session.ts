@@ -21,11 +21,11 @@ import type {
 import { type Announcement, type Announcements, isAnnouncement } from './announcements.ts';
 import type { PoolWorker, WorkerPool } from './pool.ts';
 import type { PortPool } from './ports.ts';
-import type { CaptureNotice, StreamSettings } from './protocol.ts';
+import type { StreamSettings } from './protocol.ts';
 
 /** Port pairs tried for one stream when other programs sit in our range. */
 const MAX_PAIRS_TRIED = 256;
-/** SIP messages and changes kept while no worker has the recording. */
+/** SIP messages and changes of streams kept while no worker has the recording. */
 const MAX_BACKLOG = 1024;
 const REHOME_RETRY_MS = 250;
 const REBIND_RETRY_MS = 1000;
@@ -43,6 +43,9 @@ export interface SessionSurroundings {
   /** The session is over; its id is free again. */
   onSealed: () => void;
 }
+
+/** What is told to whichever worker has the recording. */
+type Order = (worker: PoolWorker) => void;
 
 interface KnownStream {
   spec: StreamSettings;
@@ -67,7 +70,7 @@ export class WorkerCaptureSession implements CaptureSession {
   readonly #sealing: () => Promise<void>;
   #worker: PoolWorker | null;
   #home: Promise<void> = Promise.resolve();
-  #backlog: CaptureNotice[] = [];
+  #backlog: Order[] = [];
   #sealed = false;
   #statistics: Record<string, StreamStatistics> = {};
 
@@ -136,7 +139,8 @@ export class WorkerCaptureSession implements CaptureSession {
     const known = this.#streams.get(streamId);
     if (!known || known.removed) return;
     known.spec = { ...known.spec, ...change };
-    this.#notify({ type: 'updateStream', recordingId: this.recordingId, streamId, change });
+    const { recordingId } = this;
+    this.#tell(({ channel }) => channel.notify({ type: 'updateStream', recordingId, streamId, change }));
   }
 
   removeStream(streamId: string): void {
@@ -145,11 +149,11 @@ export class WorkerCaptureSession implements CaptureSession {
     known.removed = true;
     if (this.#worker) this.#worker.restingPorts.add(known.address.rtpPort);
     else this.#around.ports.release(known.address.rtpPort);
-    this.#notify({ type: 'removeStream', recordingId: this.recordingId, streamId });
+    this.#tell(({ channel }) => channel.notify({ type: 'removeStream', recordingId: this.recordingId, streamId }));
   }
 
   writeSip(record: SipRecord): void {
-    this.#notify({ type: 'writeSip', recordingId: this.recordingId, record });
+    this.#tell(({ sip }) => sip.add(this.recordingId, record));
   }
 
   async statistics(): Promise<Record<string, StreamStatistics>> {
@@ -174,6 +178,7 @@ export class WorkerCaptureSession implements CaptureSession {
     this.#worker = null;
     const { clock, flushMs } = this.#around;
     this.#events.interrupted(clock.nowMs() - flushMs, reason);
+    for (const record of worker.sip.takeAll(this.recordingId)) this.writeSip(record);
     if (!this.#sealed) this.#home = this.#rehome();
   }
 
@@ -215,10 +220,10 @@ export class WorkerCaptureSession implements CaptureSession {
     }
   }
 
-  #notify(notice: CaptureNotice): void {
+  #tell(order: Order): void {
     if (this.#sealed) return;
-    if (this.#worker) this.#worker.channel.notify(notice);
-    else if (this.#backlog.length < MAX_BACKLOG) this.#backlog.push(notice);
+    if (this.#worker) order(this.#worker);
+    else if (this.#backlog.length < MAX_BACKLOG) this.#backlog.push(order);
   }
 
   async #seal(): Promise<void> {
@@ -227,6 +232,7 @@ export class WorkerCaptureSession implements CaptureSession {
     await home;
     const worker = this.#worker;
     if (worker) {
+      worker.sip.flush();
       const answer = worker.channel.call('seal', { recordingId: this.recordingId });
       for (const { address, removed } of this.#streams.values()) if (!removed) worker.restingPorts.add(address.rtpPort);
       try {
@@ -255,7 +261,7 @@ export class WorkerCaptureSession implements CaptureSession {
         worker = await pool.place(announced ? pool.first() : null);
         await this.#moveTo(worker);
         this.#worker = worker;
-        for (const notice of this.#backlog.splice(0)) worker.channel.notify(notice);
+        for (const order of this.#backlog.splice(0)) order(worker);
         this.#events.resumed(clock.nowMs());
         return;
       } catch (error) {

@@ -35,7 +35,7 @@ export class CaptureWorker {
   /** Sealed ones whose sockets rest. */
   readonly #resting = new Set<WorkerRecording>();
   readonly #timers: Timers<'flush' | 'activity'>;
-  #turns: WorkerRecording[][] = Array.from({ length: FLUSH_TURNS }, () => []);
+  readonly #turns = Array.from({ length: FLUSH_TURNS }, () => new Set<WorkerRecording>());
   #turn = 0;
   #opened = 0;
   /** The least delay of a turn since the last report. */
@@ -53,7 +53,15 @@ export class CaptureWorker {
       options.tell({ type: 'journalFull', recordingId, state, atMs });
     const onClosed = (port: number) => this.#rested(port - (port % 2));
     this.#announced = new AnnouncedPorts({ receiver, clock, claimWithinMs: CLAIM_WITHIN_MS, onClosed });
-    this.#surroundings = { settings, clock, receiver, announced: this.#announced, onRested, onJournalFull };
+    this.#surroundings = {
+      settings,
+      clock,
+      receiver,
+      announced: this.#announced,
+      restingPorts: new Map(),
+      onRested,
+      onJournalFull,
+    };
     this.#timers = new Timers(clock);
     this.#readMs = this.#toldMs = clock.nowMs();
     this.#flushLater();
@@ -75,13 +83,12 @@ export class CaptureWorker {
       }
       const recording = new WorkerRecording(recordingId, file, this.#surroundings);
       this.#recordings.set(recordingId, recording);
-      this.#turns[this.#opened++ % FLUSH_TURNS]!.push(recording);
+      this.#turns[this.#opened++ % FLUSH_TURNS]!.add(recording);
       return undefined;
     },
     announce: async ({ id, address }) => ({ problem: await this.#announced.announce(id, address) }),
     endRest: async ({ rtpPort }) => {
-      const held = [...this.#recordings.values(), ...this.#resting];
-      await Promise.all(held.map((recording) => recording.endRest(rtpPort)));
+      await this.#surroundings.restingPorts.get(rtpPort)?.();
       return undefined;
     },
     addStream: async ({ recordingId, stream, address, announcement }) => {
@@ -115,6 +122,11 @@ export class CaptureWorker {
   };
 
   notice(notice: CaptureNotice): void {
+    if (notice.type === 'writeSip') {
+      // Packets that wait to be read are not affected.
+      for (const { recordingId, record } of notice.gathered) this.#recordings.get(recordingId)?.writeSip(record);
+      return;
+    }
     this.#options.receiver.handOver();
     if (notice.type === 'releaseAnnouncement') {
       this.#announced.release(notice.id);
@@ -129,9 +141,6 @@ export class CaptureWorker {
       case 'removeStream':
         recording.removeStream(notice.streamId);
         break;
-      case 'writeSip':
-        recording.writeSip(notice.record);
-        break;
       default:
         notice satisfies never;
     }
@@ -145,7 +154,7 @@ export class CaptureWorker {
 
   #forget(recording: WorkerRecording): void {
     this.#recordings.delete(recording.recordingId);
-    this.#turns = this.#turns.map((turn) => turn.filter((other) => other !== recording));
+    for (const turn of this.#turns) turn.delete(recording);
     this.#resting.add(recording);
     this.#options.clock.after(this.#options.settings.restMs, () => this.#resting.delete(recording));
   }

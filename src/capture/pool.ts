@@ -8,12 +8,15 @@ import type { Log } from '../lib/log.ts';
 import { Timers } from '../lib/timers.ts';
 import { CallingChannel } from './channel.ts';
 import type { CaptureCalls, CaptureNews, CaptureNotice, WorkerSettings, WorkerSums } from './protocol.ts';
+import { SipOutbox } from './sip-outbox.ts';
 
 const MAX_DEFAULT_WORKERS = 4;
 /** A worker that lives shorter than this is replaced with a growing delay. */
 const STABLE_MS = 10_000;
 const MAX_RESPAWN_DELAY_MS = 5000;
 const CLOSE_TIMEOUT_MS = 10_000;
+/** Of a new recording: two streams with 20 ms per packet. */
+const EXPECTED_PACKETS_PER_SECOND = 100;
 
 const NOTHING_YET: WorkerSums = {
   recordings: 0,
@@ -34,8 +37,10 @@ export type CaptureChannel = CallingChannel<CaptureCalls, CaptureNotice, Capture
 export interface PoolWorker {
   readonly id: number;
   readonly channel: CaptureChannel;
-  /** Recordings placed here. */
+  readonly sip: SipOutbox;
+  /** Recordings placed here, and those among them that the figures in `sums` do not know yet. */
   load: number;
+  placedSince: number;
   /** RTP ports whose sockets this worker keeps bound for the rest time. */
   readonly restingPorts: Set<number>;
   sums: WorkerSums;
@@ -68,6 +73,11 @@ interface Life {
 
 export function defaultWorkerCount(): number {
   return Math.max(1, Math.min(MAX_DEFAULT_WORKERS, availableParallelism() - 1));
+}
+
+/** In packets per second: as counted, as expected of what was placed since, and a little for each recording, talking or not. */
+function workOf({ sums, load, placedSince }: PoolWorker): number {
+  return sums.packetsPerSecond + placedSince * EXPECTED_PACKETS_PER_SECOND + load;
 }
 
 export class WorkerPool {
@@ -108,9 +118,10 @@ export class WorkerPool {
    */
   async place(beside: Promise<PoolWorker> | null = null): Promise<PoolWorker> {
     let least: PoolWorker | null = null;
-    for (const worker of this.workers) if (!least || worker.load < least.load) least = worker;
+    for (const worker of this.workers) if (!least || workOf(worker) < workOf(least)) least = worker;
     const worker = beside ? await beside : this.#closing || !least ? await this.#next() : least;
     worker.load++;
+    worker.placedSince++;
     return worker;
   }
 
@@ -147,7 +158,9 @@ export class WorkerPool {
     const worker: PoolWorker = {
       id: this.#nextId++,
       channel,
+      sip: new SipOutbox(clock, (gathered) => channel.notify({ type: 'writeSip', gathered })),
       load: 0,
+      placedSince: 0,
       restingPorts: new Set(),
       sums: { ...NOTHING_YET },
       heardMs: clock.nowMs(),

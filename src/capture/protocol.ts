@@ -1,7 +1,8 @@
 // What the main thread and a capture worker say to each other. Structured-cloneable; both ends are this program.
 import type { ClockAnchor } from '../lib/clock.ts';
 import type { CaptureStreamChange, CaptureStreamSpec } from '../recording/engines.ts';
-import type { AnnouncedAddress, SipRecord, StreamAddress, StreamStatistics } from '../recording/media.ts';
+import type { AnnouncedAddress, StreamAddress, StreamStatistics } from '../recording/media.ts';
+import type { RecordedSip } from './sip-outbox.ts';
 
 import type { SyncPolicy } from './journal-file.ts';
 
@@ -61,7 +62,7 @@ export interface CaptureCalls {
 export type CaptureNotice =
   | { type: 'updateStream'; recordingId: string; streamId: string; change: CaptureStreamChange }
   | { type: 'removeStream'; recordingId: string; streamId: string }
-  | { type: 'writeSip'; recordingId: string; record: SipRecord }
+  | { type: 'writeSip'; gathered: RecordedSip[] }
   | { type: 'releaseAnnouncement'; id: number };
 
 /** From a worker, unasked. */

@@ -23,6 +23,8 @@ export interface RecordingSurroundings {
   announced: AnnouncedPorts;
   /** The journal's memory has been full since, or has not since, and packets are lost. */
   onJournalFull: (recordingId: string, state: 'full' | 'taking', atMs: number) => void;
+  /** RTP ports whose sockets rest, and what ends that before its time, when somebody needs the port. */
+  restingPorts: Map<number, () => Promise<void>>;
   /** Sockets have rested and are closed. */
   onRested: (rtpPort: number) => void;
 }
@@ -36,8 +38,6 @@ interface OpenStream {
   kernelDropsBefore: number;
   kernelDropsAtRest: number | null;
   close: () => Promise<void>;
-  /** Before the rest time is over, when somebody needs the port. */
-  endRest: () => Promise<void>;
 }
 
 export class WorkerRecording {
@@ -114,15 +114,7 @@ export class WorkerRecording {
       kernelDropsBefore: rtp.kernelDrops ?? 0,
       kernelDropsAtRest: null,
       close,
-      endRest: close,
     });
-  }
-
-  /** Gives up a port that only rests. Without effect on one that is in use. */
-  async endRest(rtpPort: number): Promise<void> {
-    for (const open of this.#streams.values()) {
-      if (open.stream.resting && open.stream.address.rtpPort === rtpPort) await open.endRest();
-    }
   }
 
   updateStream(streamId: string, change: CaptureStreamChange): void {
@@ -256,15 +248,16 @@ export class WorkerRecording {
     if (stream.resting) return;
     stream.rest();
     open.kernelDropsAtRest = open.rtp.kernelDrops;
-    const { clock, settings, onRested } = this.#surroundings;
+    const { clock, settings, onRested, restingPorts } = this.#surroundings;
     const end = closeOnce(async () => {
       timer.cancel();
+      if (restingPorts.get(stream.address.rtpPort) === end) restingPorts.delete(stream.address.rtpPort);
       await close();
       // An announced port may have other users; who counts them tells when it is free.
       if (rtcp) onRested(stream.address.rtpPort);
     });
     const timer = clock.after(settings.restMs, () => void end());
-    open.endRest = end;
+    restingPorts.set(stream.address.rtpPort, end);
   }
 }
 

@@ -1,5 +1,8 @@
 // npm run bench: speed as ratios and rates, measured in one run on this machine. Nothing here is asserted by the tests.
 import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { benchCapacity } from './capacity/capacity.ts';
+import { benchSoak } from './capacity/soak.ts';
 import { benchCapture } from './capture.ts';
 import { benchRender } from './render.ts';
 import { benchSignalling } from './signalling.ts';
@@ -67,14 +70,32 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
   },
 };
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !Object.hasOwn(BENCHES, name));
+const { values: options, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** capacity: fewer and lower levels. */
+    quick: { type: 'boolean', default: false },
+    /** soak. */
+    minutes: { type: 'string', default: '30' },
+    calls: { type: 'string', default: '1000' },
+  },
+});
+/** Only when they are named: they take minutes. */
+const LONG_BENCHES: Record<string, () => AsyncIterable<string>> = {
+  capacity: () => benchCapacity(options.quick),
+  soak: () => benchSoak(Number(options.minutes), Number(options.calls)),
+};
+const known = [...Object.keys(BENCHES), ...Object.keys(LONG_BENCHES)];
+const unknown = wanted.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-  console.error(`There is no bench ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}.`);
+  console.error(`There is no bench ${unknown.join(', ')}; there are ${known.join(', ')}.`);
   process.exit(64);
 }
 console.log(`Node ${process.version}, ${availableParallelism()} cores`);
 for (const [name, run] of Object.entries(BENCHES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   for (const line of await run()) console.log(line);
+}
+for (const [name, run] of Object.entries(LONG_BENCHES)) {
+  if (wanted.includes(name)) for await (const line of run()) console.log(line);
 }

@@ -80,7 +80,8 @@ onEachReceiver('a worker dies', () => {
     session.updateStream('s1', { receiving: true });
     const [one, two] = [await newSender(), await newSender()];
     const talks = [talk(one, a.rtpPort, 1), talk(two, b.rtpPort, 2)];
-    await sleep(900);
+    const written = (name: string) => sequences(journalPath('r1'), name).length > 20;
+    await until('on disk', () => written('s0') && written('s1'));
     const killedMs = performance.now();
     await capture.killWorkerOf('r1');
     const record = {
@@ -155,6 +156,43 @@ onEachReceiver('a worker dies', () => {
   });
 });
 
+onEachReceiver('a worker with 500 calls dies', () => {
+  test('every call goes on with its ports in its file, and the interruption is told', { timeout: 30_000 }, async () => {
+    const calls = 500;
+    const { capture, journalPath } = await startCapture({ workers: 2, portRange: someRange(1100) });
+    const opened = await Promise.all(
+      Array.from({ length: calls }, async (_, i) => {
+        const events = noteEvents();
+        const session = await capture.open(`r${i}`, journalPath(`r${i}`), events);
+        const { rtpPort } = await session.addStream(streamSpec('s0'));
+        return { session, events, rtpPort, path: journalPath(`r${i}`), worker: session.worker!.id };
+      }),
+    );
+    const sender = await newSender();
+    const everywhere = async (seq: number) => {
+      for (const { rtpPort } of opened) await sender.send(rtp({ seq }), rtpPort);
+    };
+    await everywhere(0);
+    await until('all on disk', () => opened.every(({ path }) => sequences(path, 's0').length === 1), 10_000);
+    const killed = opened.filter(({ worker }) => worker === opened[0]!.worker);
+    // Placed by what the workers have to do, so each has about half.
+    expect(killed.length).toBeGreaterThan(calls / 4);
+    expect(killed.length).toBeLessThan((calls * 3) / 4);
+    await capture.killWorkerOf('r0');
+    await until('all resumed', () => killed.every(({ events }) => events.told.at(-1)?.what === 'resumed'), 10_000);
+    const gaps = killed.map(({ events }) => events.told[1]!.atMs! - events.told[0]!.atMs!);
+    await everywhere(1);
+    await Promise.all(opened.map(({ session }) => session.seal()));
+    for (const { path, events, worker } of opened) {
+      expect(sequences(path, 's0')).toEqual([0, 1]);
+      const told = worker === opened[0]!.worker ? ['interrupted', 'resumed'] : [];
+      expect(events.told.map(({ what }) => what)).toEqual(told);
+    }
+    // Within a second where the machine is free; a test run beside others may take longer.
+    expect(Math.max(...gaps)).toBeLessThan(5000);
+  });
+});
+
 onEachReceiver('announced ports', () => {
   const HOSTS = ['127.0.0.40', '127.0.0.41'] as const;
 
@@ -173,7 +211,7 @@ onEachReceiver('announced ports', () => {
         return { session, sender, events, i, path: journalPath(`r${i}`), talk: talk(sender, port, i) };
       }),
     );
-    await sleep(450);
+    await until('on disk', () => calls.every(({ path }) => sequences(path, 's0').length > 15));
     await capture.killWorkerOf('r0');
     for (const { events } of calls) await until('resumed', () => events.told.some(({ what }) => what === 'resumed'));
     await sleep(300);

@@ -1,0 +1,145 @@
+// One level of load: that many calls are set up, talk for a while, are taken down and are listened to.
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PACKETS_PER_SECOND, toneHz } from './known-speech.ts';
+import { ANSWER_DELAY_MS, startRecorder } from './recorder-process.ts';
+import { startRtpLoad } from './rtp-load-process.ts';
+import { type Answered, SipLoad } from './sip-load.ts';
+import { type SentCall, type Verdict, verify } from './verify.ts';
+
+/** Set up and taken down per second. */
+const CALLS_PER_SECOND = 200;
+const SETTLE_MS = 2_000;
+const RENDERED_WITHIN_MS = 180_000;
+
+export interface LevelPlan {
+  calls: number;
+  /** That all of them talk at once. */
+  seconds: number;
+  /** Each call ends so many seconds after its answer, whatever the others do; null: they end together. */
+  callSeconds: number | null;
+}
+
+export interface Level {
+  calls: number;
+  receiver: string;
+  refused: number;
+  /** CPU per packet while all talk, everything on; and from the start to the last finished file. */
+  liveUs: number;
+  togetherUs: number;
+  octetsPerCall: number;
+  /** Beyond the configured delay. */
+  answerP50Ms: number;
+  answerP99Ms: number;
+  /** The load's own worst lateness: beyond 100 ms the machine has no room for the load. */
+  loadLateMs: number;
+  verdict: Verdict;
+  lost: number;
+  whole: boolean;
+  complaints: string[];
+}
+
+export async function runLevel({ calls, seconds, callSeconds }: LevelPlan): Promise<Level> {
+  const data = mkdtempSync(join(tmpdir(), 'sipreel-capacity-'));
+  const recorder = await startRecorder(data);
+  const sip = await SipLoad.open(recorder.sipPort);
+  const load = await startRtpLoad();
+  try {
+    await sleep(SETTLE_MS);
+    const idleOctets = recorder.residentOctets();
+    const cpuAtStart = recorder.cpuUs();
+    const sentCalls: SentCall[] = [];
+    const answers: number[] = [];
+    const refusals: string[] = [];
+    let refused = 0;
+    const end = async (number: number, answered: Answered) => {
+      const sent = await load.stop([2 * number, 2 * number + 1]);
+      sentCalls.push({ number, sent: [sent[0]!, sent[1]!] });
+      await answered.bye().catch((error: Error) => refusals.push(error.message));
+    };
+    const running: { number: number; answered: Answered }[] = [];
+    const ended: Promise<void>[] = [];
+    await paced(calls, async (number) => {
+      try {
+        const answered = await sip.call(number);
+        answers.push(answered.answerMs - ANSWER_DELAY_MS);
+        const [caller, callee] = answered.ports;
+        load.start([
+          { id: 2 * number, port: caller!, hz: toneHz(number, 0) },
+          { id: 2 * number + 1, port: callee!, hz: toneHz(number, 1) },
+        ]);
+        if (callSeconds === null) running.push({ number, answered });
+        else ended.push(sleep(callSeconds * 1000).then(() => end(number, answered)));
+      } catch (error) {
+        refused++;
+        refusals.push((error as Error).message);
+      }
+    });
+    await sleep(SETTLE_MS);
+    const cpuBefore = recorder.cpuUs();
+    const beforeMs = performance.now();
+    await sleep(seconds * 1000);
+    const liveCpuUs = recorder.cpuUs() - cpuBefore;
+    const livePackets = ((performance.now() - beforeMs) / 1000) * PACKETS_PER_SECOND * 2 * running.length;
+    const octetsPerCall = (recorder.residentOctets() - idleOctets) / Math.max(1, running.length);
+    await paced(running.length, (i) => end(running[i]!.number, running[i]!.answered));
+    await Promise.all(ended);
+    const loadLateMs = load.takeWorstLateMs();
+    await rendered(data);
+    const cpuUs = recorder.cpuUs() - cpuAtStart;
+    await recorder.stop();
+    const verdict = await verify(data, sentCalls);
+    const lost = verdict.packetsSent - verdict.packetsRecorded;
+    answers.sort((a, b) => a - b);
+    return {
+      calls,
+      receiver: recorder.receiver,
+      refused,
+      liveUs: liveCpuUs / livePackets,
+      togetherUs: cpuUs / verdict.packetsSent,
+      octetsPerCall,
+      answerP50Ms: percentile(answers, 0.5),
+      answerP99Ms: percentile(answers, 0.99),
+      loadLateMs,
+      verdict,
+      lost,
+      whole: refused === 0 && lost === 0 && verdict.holes === 0 && verdict.missing === 0,
+      complaints: [...recorder.complaints, ...refusals.slice(0, 3), ...verdict.complaints],
+    };
+  } finally {
+    sip.close();
+    await load.end();
+    await recorder.stop();
+    rmSync(data, { recursive: true, force: true });
+  }
+}
+
+/** CALLS_PER_SECOND times a second; resolves when all are done. */
+async function paced(count: number, each: (i: number) => Promise<void>): Promise<void> {
+  const startMs = performance.now();
+  const under: Promise<void>[] = [];
+  for (let i = 0; i < count; i++) {
+    const waitMs = startMs + (i * 1000) / CALLS_PER_SECOND - performance.now();
+    if (waitMs > 1) await sleep(waitMs);
+    under.push(each(i));
+  }
+  await Promise.all(under);
+}
+
+/** The spool is empty: every recording has its place. */
+async function rendered(data: string): Promise<void> {
+  const untilMs = performance.now() + RENDERED_WITHIN_MS;
+  while (performance.now() < untilMs) {
+    await sleep(500);
+    if (readdirSync(join(data, 'spool')).length === 0) return;
+  }
+}
+
+function percentile(sorted: number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
