@@ -2,9 +2,8 @@
 import type { ClockAnchor } from '../lib/clock.ts';
 import type { CaptureStreamChange, CaptureStreamSpec } from '../recording/engines.ts';
 import type { AnnouncedAddress, StreamAddress, StreamStatistics } from '../recording/media.ts';
-import type { RecordedSip } from './sip-outbox.ts';
-
 import type { SyncPolicy } from './journal-file.ts';
+import type { RecordedSip } from './sip-outbox.ts';
 
 export type ReceiverKind = 'dgram' | 'linux';
 
