@@ -52,6 +52,8 @@ export function printConfig(config: Config): string {
 
 function isSecret(path: string, value: unknown): boolean {
   if (path === 'access.users') return Object.keys(value as object).length > 0;
+  // Webhooks' secrets, and headers that may hold tokens.
+  if (path === 'delivery.targets') return (value as unknown[]).length > 0;
   // A database's URL mostly holds a password.
   return /(secret|password|postgres)$/.test(path) && value !== null;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseOrekaListener, parsePortRange, parseSipListener } from './addresses.ts';
 import { access, accessMistakes } from './sections/access.ts';
 import { audio } from './sections/audio.ts';
+import { delivery } from './sections/delivery.ts';
 import { drachtio } from './sections/drachtio.ts';
 import { freeswitch } from './sections/freeswitch.ts';
 import { http } from './sections/http.ts';
@@ -33,6 +34,7 @@ export const configSchema = z
     storage: storage.prefault({}),
     rules: rules.prefault({}),
     index: index.prefault({}),
+    delivery: delivery.prefault({}),
     log: log.prefault({}),
     shutdown: shutdown.prefault({}),
   })
