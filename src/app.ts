@@ -1,6 +1,5 @@
 // Builds every room, starts them in order, closes them in reverse. The only file that knows all of them.
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
 import { type ArchiveIndex, createArchiveIndex } from './archive/index/archive-index.ts';
@@ -18,6 +17,9 @@ import {
   parseSipListener,
 } from './config/addresses.ts';
 import { httpSettings } from './config/http-settings.ts';
+import { openNews } from './config/news.ts';
+import { type RecorderDatabase, recorderDatabase } from './config/recorder-database.ts';
+import { recorderName } from './config/recorder-name.ts';
 import type { Config } from './config/schema.ts';
 import { storagePlaces } from './config/storage-places.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
@@ -88,8 +90,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const storage = await openStorage(places);
     closers.push(() => storage.close());
 
-    const index = openIndex(config, places.archive, log);
+    const database = recorderDatabase(config.index, places.archive, { log, wallMs: Date.now() });
+    closers.push(() => database.close());
+    const index = openIndex(config, places.archive, database, log);
     closers.push(() => index.close());
+    const news = openNews({ config, database, index, product: 'sipreel', log });
+    closers.push(() => news.close());
     const files = createArchive({
       spoolDirectory: places.spool,
       archiveDirectory: places.archive,
@@ -101,9 +107,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       throw await storageError(error, places.data);
     });
 
-    await index.keeper.prepare();
+    await index.keeper.prepare(news.companion);
     await index.library.prepare();
-    const archive = index.indexed(files);
+    const archive = news.archive(index.indexed(files));
 
     const sessions = await archive.unfinishedSessions();
     // Timers and media go by one clock, which counts on where the last process's left off.
@@ -155,6 +161,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       archive,
       finisher,
       rules,
+      news: news.recordings,
       clock,
       clockOrigin: originOf(anchor),
       log,
@@ -239,6 +246,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     });
     closers.push(httpDoor.close);
     const http = await httpDoor.start();
+    news.start();
 
     const end = closeOnce(async () => {
       await recorder.stopAll('stopped');
@@ -273,11 +281,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   }
 }
 
-function openIndex(config: Config, dataDirectory: string, log: Log): ArchiveIndex {
+function openIndex(config: Config, dataDirectory: string, database: RecorderDatabase, log: Log): ArchiveIndex {
   return createArchiveIndex({
     dataDirectory,
-    postgres: config.index.postgres,
-    recorder: config.index.recorder ?? hostname(),
+    database: database.index,
+    recorder: recorderName(config),
     keepUntilMs: (document) => nextDueMs(document, config.storage),
     clock: systemClock,
     log,

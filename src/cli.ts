@@ -39,6 +39,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: list, usage: LIST_USAGE };
     },
   },
+  deliveries: {
+    summary: 'show what could not be told to others yet, or send it again',
+    load: async () => {
+      const { deliveries, DELIVERIES_USAGE } = await import('./commands/deliveries.ts');
+      return { run: deliveries, usage: DELIVERIES_USAGE };
+    },
+  },
   reindex: {
     summary: 'bring the index in line with the recordings',
     async load() {

@@ -1,8 +1,9 @@
 // `sipreel reindex`: the index brought in line with the recordings' files.
-import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createArchiveIndex } from '../archive/index/archive-index.ts';
 import { nextDueMs } from '../archive/retention/policy.ts';
+import { recorderDatabase } from '../config/recorder-database.ts';
+import { recorderName } from '../config/recorder-name.ts';
 import { storagePlaces } from '../config/storage-places.ts';
 import { systemClock } from '../lib/clock.ts';
 import { EXIT_OK } from './exit-codes.ts';
@@ -17,14 +18,17 @@ the recorder. Needed after recordings were copied in, moved or removed by hand; 
 export async function reindex(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { data: { type: 'string' }, config: { type: 'string' } } });
   const config = configFromFlags({ data: values.data, config: values.config });
-  const recorder = config.index.recorder ?? hostname();
+  const recorder = recorderName(config);
+  const dataDirectory = storagePlaces(config).archive;
+  const log = processLog(config.log.level, 2);
+  const database = recorderDatabase(config.index, dataDirectory, { log, wallMs: systemClock.wallMs() });
   const index = createArchiveIndex({
-    dataDirectory: storagePlaces(config).archive,
-    postgres: config.index.postgres,
+    dataDirectory,
+    database: database.index,
     recorder,
     keepUntilMs: (document) => nextDueMs(document, config.storage),
     clock: systemClock,
-    log: processLog(config.log.level, 2),
+    log,
   });
   try {
     const indexed = await index.keeper.rebuild();
@@ -33,5 +37,6 @@ export async function reindex(args: string[]): Promise<number> {
     return EXIT_OK;
   } finally {
     await index.close();
+    await database.close();
   }
 }

@@ -27,6 +27,8 @@ const DELAYS_MS = [5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000, 10_800
 const LONGEST_PAUSE_MS = 600_000;
 /** So many times an event is tried first in its place. */
 const PATIENCE = 3;
+/** The command line may have put something back into the outbox. */
+const LONGEST_IDLE_MS = 60_000;
 /** When the database itself fails. */
 const DATABASE_RETRY_MS = 10_000;
 
@@ -78,8 +80,8 @@ export class Courier {
         const tasks = await outbox.due(target.name, clock.wallMs(), limit);
         if (tasks.length === 0) {
           const nextMs = await outbox.nextDueMs(target.name);
-          if (nextMs !== null) this.#wakeIn(Math.max(100, nextMs - clock.wallMs()));
-          return;
+          const delayMs = nextMs === null ? LONGEST_IDLE_MS : Math.max(100, nextMs - clock.wallMs());
+          return this.#wakeIn(Math.min(delayMs, LONGEST_IDLE_MS));
         }
         await Promise.all(tasks.map((task) => this.#send(task)));
       }

@@ -41,6 +41,7 @@ export interface LiveRecordingParts {
   silence?: 'abandoned' | 'cancelled';
   /** The journal is sealed and `state` says so on disk. */
   onSealed: (state: SessionState) => void;
+  onPartiesChanged: (state: SessionState) => void;
   /** What the rules say of the call now. */
   applyRules: (facts: CallFacts) => AppliedRule | null;
   /** `unwanted` has changed. */
@@ -199,7 +200,9 @@ export class LiveRecording implements ActiveRecording {
     const { participants } = this.#state.call;
     const parties = call.participants;
     this.#state.call = { ...call, participants };
-    for (const event of changeParties(this.#state, parties, this.#parts.clock.nowMs())) this.#event(event);
+    const events = changeParties(this.#state, parties, this.#parts.clock.nowMs());
+    for (const event of events) this.#event(event);
+    if (events.length > 0) this.#parts.onPartiesChanged(this.#state);
     this.#gate.setRule(this.#parts.applyRules(this.#state));
   }
 

@@ -11,6 +11,7 @@ import type { Finisher } from './finisher.ts';
 import { LiveRecording, type LiveRecordingParts, type RecordingLimits } from './live-recording.ts';
 import type { AnnouncedAddress, AnnouncedPort } from './media.ts';
 import { takesMedia } from './media-gate.ts';
+import type { RecordingNews } from './news.ts';
 import type { ActiveRecording, Recorder, StartRecording } from './recorder-interface.ts';
 import { type AppliedRule, RecordingRules } from './rules.ts';
 import { type EndReason, SESSION_STATE_VERSION, type SessionState, type SessionStream } from './session-state.ts';
@@ -26,6 +27,7 @@ export interface RecorderParts {
   limits: RecordingLimits & AdmissionLimits;
   /** Absent: every call is recorded. */
   rules?: RecordingRules;
+  news?: RecordingNews;
 }
 
 /** A recording of an earlier process that goes on. */
@@ -168,6 +170,7 @@ export class LiveRecorder implements Recorder, RecordingControl {
     }
     this.#running.set(recordingId, { recording, onEnded: request.onEnded });
     log.info({ peer: request.peer, streams: state.streams.length, ...told(rule) }, 'recording started');
+    this.#parts.news?.started(state);
     return recording;
   }
 
@@ -192,6 +195,7 @@ export class LiveRecorder implements Recorder, RecordingControl {
     this.#running.set(recordingId, { recording, onEnded });
     await archive.saveSession(state).catch((err) => log.error({ err }, 'session.json could not be written'));
     log.info({ lostMs: Math.round(durationMs), streams: streams.length }, 'recording goes on after a restart');
+    this.#parts.news?.started(state);
     return recording;
   }
 
@@ -209,6 +213,7 @@ export class LiveRecorder implements Recorder, RecordingControl {
       clock,
       limits,
       onSealed: (sealed) => this.#sealed(sealed),
+      onPartiesChanged: (state) => this.#parts.news?.partiesChanged(state),
     });
   }
 

@@ -1,19 +1,19 @@
 // Index, keeper and library of one recorder, put together; and an archive that tells them what it files.
 import { join } from 'node:path';
-import type { DatabaseAddress } from '../../database/database.ts';
+import type { Database } from '../../database/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { RecordingDocument } from '../../recording/document.ts';
 import type { ArchiveEngine } from '../../recording/engines.ts';
 import { IndexKeeper } from './keeper.ts';
 import { IndexLibrary } from './library.ts';
-import { openRecordingIndex } from './recording-index.ts';
-import { setAsideIfDamaged } from './set-aside.ts';
+import { RecordingIndex } from './recording-index.ts';
+import type { IndexTables } from './schema.ts';
 
 export interface ArchiveIndexOptions {
   dataDirectory: string;
-  /** PostgreSQL's URL; null: SQLite in the data directory. */
-  postgres: string | null;
+  /** With the index's migrations. Stays the caller's: close it after the index. */
+  database: Database<IndexTables>;
   /** Unique among the recorders that share a database. */
   recorder: string;
   keepUntilMs: (document: RecordingDocument) => number | null;
@@ -32,15 +32,10 @@ export interface ArchiveIndex {
 }
 
 export function createArchiveIndex(options: ArchiveIndexOptions): ArchiveIndex {
-  const { dataDirectory, postgres, recorder, clock } = options;
+  const { dataDirectory, database, recorder, clock } = options;
   const log = options.log.child({ part: 'index' });
   const root = join(dataDirectory, 'recordings');
-  const address: DatabaseAddress =
-    postgres === null
-      ? { kind: 'sqlite', path: join(dataDirectory, 'index.sqlite') }
-      : { kind: 'postgres', url: postgres };
-  if (address.kind === 'sqlite') setAsideIfDamaged(address.path, clock.wallMs(), log);
-  const index = openRecordingIndex(address, recorder);
+  const index = new RecordingIndex(database, recorder);
   const keeper = new IndexKeeper({ ...options, index, root, log });
   return {
     library: new IndexLibrary({ index, keeper, dataDirectory, root, recorder, clock, log }),
@@ -50,9 +45,6 @@ export function createArchiveIndex(options: ArchiveIndexOptions): ArchiveIndex {
       ...archive,
       file: (state, document) => keeper.changing(document, () => archive.file(state, document)),
     }),
-    async close() {
-      await keeper.close();
-      await index.close();
-    },
+    close: () => keeper.close(),
   };
 }

@@ -12,6 +12,7 @@ import { SerialWork } from '../serial-work.ts';
 import { PendingMarks } from './pending.ts';
 import type { IndexTransaction, RecordingIndex } from './recording-index.ts';
 import type { IndexedRecording } from './row.ts';
+import type { IndexChange } from './writer.ts';
 
 export interface IndexKeeperOptions {
   index: RecordingIndex;
@@ -24,7 +25,13 @@ export interface IndexKeeperOptions {
   log: Log;
 }
 
-export type Alongside = (work: IndexTransaction, recording: IndexedRecording) => Promise<void>;
+/** Joins the transactions in which recordings become known, change or go. */
+export interface IndexCompanion {
+  put(work: IndexTransaction, change: IndexChange): Promise<void>;
+  removed(work: IndexTransaction, recordingId: string): Promise<void>;
+}
+
+const ALONE: IndexCompanion = { put: async () => {}, removed: async () => {} };
 
 const RETRY_MS = 30_000;
 const ROWS_AT_ONCE = 200;
@@ -34,8 +41,7 @@ export class IndexKeeper {
   readonly #marks: PendingMarks;
   readonly #work = new SerialWork();
   readonly #timers: Timers<'repair'>;
-  /** Joined to the transaction that makes a finished recording known. */
-  #onFiled: Alongside = async () => {};
+  #companion: IndexCompanion = ALONE;
   #repairing: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -46,8 +52,8 @@ export class IndexKeeper {
   }
 
   /** Makes good what a crash left undone; fills an empty index from the files, in the background. */
-  async prepare(onFiled: Alongside = async () => {}): Promise<void> {
-    this.#onFiled = onFiled;
+  async prepare(companion: IndexCompanion = ALONE): Promise<void> {
+    this.#companion = companion;
     await this.#marks.prepare();
     this.#repairing = this.#catchUp();
   }
@@ -135,8 +141,10 @@ export class IndexKeeper {
     const found = await this.#findIn(mark.day, mark.recordingId);
     if (found) {
       const recording = await this.#indexed(found);
-      await index.put([recording], (work) => this.#onFiled(work, recording));
-    } else await index.remove(mark.recordingId);
+      await index.put([recording], async (work, changes) => {
+        for (const change of changes) await this.#companion.put(work, change);
+      });
+    } else await index.remove(mark.recordingId, (work) => this.#companion.removed(work, mark.recordingId));
     await this.#marks.clear(mark.recordingId);
   }
 

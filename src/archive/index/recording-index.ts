@@ -1,12 +1,12 @@
 // The index of finished recordings: what is put in is found again, on SQLite and PostgreSQL alike.
 import type { Transaction } from 'kysely';
-import { connectDatabase, type Database, type DatabaseAddress, databaseError } from '../../database/database.ts';
+import { type Database, databaseError } from '../../database/database.ts';
 import type { LibraryStatistics, RecordingQuery } from '../../recording/library.ts';
 import { type IndexedRecording, recordingOf } from './row.ts';
-import { type IndexTables, indexMigrations } from './schema.ts';
+import type { IndexTables } from './schema.ts';
 import { type FoundRecording, type FoundRecordings, findRecordings } from './search.ts';
 import { sumUp } from './statistics.ts';
-import { IndexWriter } from './writer.ts';
+import { type AlongsidePut, IndexWriter } from './writer.ts';
 
 export type IndexTransaction = Transaction<IndexTables>;
 
@@ -22,7 +22,7 @@ export class RecordingIndex {
   }
 
   /** Adds recordings, or replaces what was known about them; all or none. `alongside` joins the transaction. */
-  put(recordings: readonly IndexedRecording[], alongside?: (work: IndexTransaction) => Promise<void>): Promise<void> {
+  put(recordings: readonly IndexedRecording[], alongside?: AlongsidePut): Promise<void> {
     return this.#ask(() => this.#writer.put(recordings, alongside));
   }
 
@@ -104,9 +104,4 @@ export class RecordingIndex {
       throw databaseError(error);
     }
   }
-}
-
-/** Connects when it is first asked. */
-export function openRecordingIndex(address: DatabaseAddress, recorder: string): RecordingIndex {
-  return new RecordingIndex(connectDatabase<IndexTables>(address, indexMigrations), recorder);
 }

@@ -1,11 +1,25 @@
 // Changes of the index, each whole or not at all. Repeating one is harmless.
 import type { Kysely, Transaction } from 'kysely';
 import type { DatabaseKind } from '../../database/database.ts';
+import type { Annotations } from '../../recording/library.ts';
 import { type IndexedRecording, recordingOf, rowOf } from './row.ts';
 import { type IndexTables, PLACES_PER_MS, type RecordingRow } from './schema.ts';
 import { termsOf } from './terms.ts';
 
 type Work = Transaction<IndexTables>;
+
+/** What a change meant: `before` are the annotations known until then, null for a recording that was not known. */
+export interface IndexChange {
+  recording: IndexedRecording;
+  before: Annotations | null;
+}
+
+export type AlongsidePut = (work: Work, changes: readonly IndexChange[]) => Promise<void>;
+
+interface PutRow {
+  place: number;
+  before: Annotations | null;
+}
 
 /** Rows of terms in one statement: both databases limit the number of parameters. */
 const TERMS_AT_ONCE = 5_000;
@@ -23,12 +37,14 @@ export class IndexWriter {
   }
 
   /** Adds recordings, or replaces what was known about them. `alongside` is done in the same transaction. */
-  async put(recordings: readonly IndexedRecording[], alongside?: (work: Work) => Promise<void>): Promise<void> {
+  async put(recordings: readonly IndexedRecording[], alongside?: AlongsidePut): Promise<void> {
     await this.#database.transaction().execute(async (work) => {
       const terms: { term: string; place: number }[] = [];
+      const changes: IndexChange[] = [];
       for (const recording of recordings) {
         const row = rowOf(recording, this.#recorder);
-        const place = await this.#putRow(work, row, Date.parse(recording.document.times.start));
+        const { place, before } = await this.#putRow(work, row, Date.parse(recording.document.times.start));
+        changes.push({ recording, before });
         for (const term of termsOf(recording.document, recording.annotations)) terms.push({ term, place });
       }
       for (let at = 0; at < terms.length; at += TERMS_AT_ONCE) {
@@ -38,7 +54,7 @@ export class IndexWriter {
           .onConflict((conflict) => conflict.doNothing())
           .execute();
       }
-      await alongside?.(work);
+      await alongside?.(work, changes);
     });
   }
 
@@ -54,13 +70,13 @@ export class IndexWriter {
     });
   }
 
-  async #putRow(work: Work, row: Omit<RecordingRow, 'place'>, startMs: number): Promise<number> {
+  async #putRow(work: Work, row: Omit<RecordingRow, 'place'>, startMs: number): Promise<PutRow> {
     const known = await placeOf(work, row.id);
     if (known !== null) {
-      await this.#forget(work, known);
+      const before = await this.#forget(work, known);
       await work.updateTable('recordings').set(row).where('place', '=', known).execute();
       await this.#putText(work, known, row);
-      return known;
+      return { place: known, before };
     }
     const first = firstPlace(row.id);
     for (let attempt = 0; attempt < PLACES_PER_MS; attempt++) {
@@ -72,7 +88,7 @@ export class IndexWriter {
         .executeTakeFirstOrThrow();
       if (!numInsertedOrUpdatedRows) continue;
       await this.#putText(work, place, row);
-      return place;
+      return { place, before: null };
     }
     throw new Error(`more than ${PLACES_PER_MS} recordings started at ${new Date(startMs).toISOString()}`);
   }
@@ -83,7 +99,8 @@ export class IndexWriter {
     await work.insertInto('recording_text').values({ rowid: place, parties, words }).execute();
   }
 
-  async #forget(work: Work, place: number): Promise<void> {
+  /** Returns the annotations that were known. */
+  async #forget(work: Work, place: number): Promise<Annotations> {
     const row = await work
       .selectFrom('recordings')
       .select(['document', 'annotations'])
@@ -94,6 +111,7 @@ export class IndexWriter {
     const terms = termsOf(document, annotations);
     await work.deleteFrom('terms').where('place', '=', place).where('term', 'in', terms).execute();
     if (this.#kind === 'sqlite') await work.deleteFrom('recording_text').where('rowid', '=', place).execute();
+    return annotations;
   }
 }
 

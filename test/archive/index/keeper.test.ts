@@ -47,12 +47,16 @@ onBothDatabases((fresh) => {
 
     const told: string[] = [];
     const second = await openLibrary(dataDirectory, address, {
-      onFiled: async (_, { document }) => void told.push(document.id),
+      companion: {
+        put: async (_, { recording, before }) =>
+          void told.push(`${before ? 'changed' : 'new'} ${recording.document.id}`),
+        removed: async (_, id) => void told.push(`removed ${id}`),
+      },
     });
     expect((await idsOf(second.library)).sort()).toEqual([recordingId(1), recordingId(3)]);
     expect(await idsOf(second.library, { tag: 'late' })).toEqual([recordingId(1)]);
     expect(await second.library.get(recordingId(2))).toBeNull();
-    expect(told.sort()).toEqual([recordingId(1), recordingId(3)]);
+    expect(told.sort()).toEqual([`changed ${recordingId(1)}`, `new ${recordingId(3)}`, `removed ${recordingId(2)}`]);
     expect(await marks.all()).toEqual([]);
   });
 
@@ -62,8 +66,11 @@ onBothDatabases((fresh) => {
     let broken = true;
     const { library, keeper } = await openLibrary(dataDirectory, await fresh(), {
       clock,
-      onFiled: async () => {
-        if (broken) throw new Error('no room for the news');
+      companion: {
+        put: async () => {
+          if (broken) throw new Error('no room for the news');
+        },
+        removed: async () => {},
       },
     });
     const { document } = await fileExample(dataDirectory, { id: recordingId(1) });

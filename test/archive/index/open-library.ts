@@ -1,13 +1,13 @@
 // An index with its keeper and library over a data directory, closed after the test.
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type Alongside, IndexKeeper } from '../../../src/archive/index/keeper.ts';
+import { type IndexCompanion, IndexKeeper } from '../../../src/archive/index/keeper.ts';
 import { IndexLibrary } from '../../../src/archive/index/library.ts';
-import { openRecordingIndex } from '../../../src/archive/index/recording-index.ts';
 import type { DatabaseAddress } from '../../../src/database/database.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import type { RecordingDocument } from '../../../src/recording/document.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { openRecordingIndex } from './open-index.ts';
 
 type KeepUntil = (document: RecordingDocument) => number | null;
 
@@ -17,7 +17,7 @@ export async function openLibrary(
   {
     clock = new ManualClock(),
     recorder = 'here',
-    onFiled = (async () => {}) as Alongside,
+    companion = undefined as IndexCompanion | undefined,
     keepUntilMs = (() => null) as KeepUntil,
   } = {},
 ) {
@@ -25,7 +25,7 @@ export async function openLibrary(
   const index = openRecordingIndex(address, recorder);
   const keeper = new IndexKeeper({ index, dataDirectory, root, keepUntilMs, clock, log: silentLog });
   const library = new IndexLibrary({ index, keeper, dataDirectory, root, recorder, clock, log: silentLog });
-  await keeper.prepare(onFiled);
+  await keeper.prepare(companion);
   await library.prepare();
   await keeper.idle();
   const close = async () => {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { openRecordingIndex } from '../../../src/archive/index/recording-index.ts';
 import type { RecordingDocument } from '../../../src/recording/document.ts';
 import type { Annotations, RecordingQuery } from '../../../src/recording/library.ts';
 import { matchesQuery } from '../../../src/recording/matches-query.ts';
 import { exampleDocument } from '../example-document.ts';
 import { onBothDatabases } from './databases.ts';
+import { openRecordingIndex } from './open-index.ts';
 
 const SEED = 20_261_128;
 const WORDS = [

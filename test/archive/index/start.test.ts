@@ -3,6 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createArchiveIndex } from '../../../src/archive/index/archive-index.ts';
+import { recorderDatabase } from '../../../src/config/recorder-database.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -18,10 +19,15 @@ async function oneRecording(): Promise<string> {
 }
 
 function start(dataDirectory: string, postgres: string | null, clock = new ManualClock()) {
-  const options = { dataDirectory, postgres, recorder: 'here', keepUntilMs: () => null, clock, log: silentLog };
-  const index = createArchiveIndex(options);
-  onTestFinished(() => index.close());
-  return index;
+  const database = recorderDatabase({ postgres, recorder: null }, dataDirectory, { log: silentLog, wallMs: 1 });
+  const common = { dataDirectory, recorder: 'here', keepUntilMs: () => null, clock, log: silentLog };
+  const index = createArchiveIndex({ ...common, database: database.index });
+  const close = async () => {
+    await index.close();
+    await database.close();
+  };
+  onTestFinished(close);
+  return { ...index, close };
 }
 
 test('a damaged SQLite file is put aside and built again', async () => {
