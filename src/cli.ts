@@ -98,8 +98,8 @@ const COMMANDS: Record<string, CommandEntry> = {
   resume: {
     summary: 'record it again',
     load: async () => {
-      const { resume, PAUSE_USAGE } = await import('./commands/live.ts');
-      return { run: resume, usage: PAUSE_USAGE };
+      const { resume, RESUME_USAGE } = await import('./commands/live.ts');
+      return { run: resume, usage: RESUME_USAGE };
     },
   },
   stop: {

@@ -31,8 +31,7 @@ Recordings that run now, newest first.
   --json          one JSON object per line
 ${WHERE}`;
 
-export const PAUSE_USAGE = `sipreel pause ID [--stream S | --party P] [--reason TEXT]
-sipreel resume ID [--stream S | --party P] [--reason TEXT]
+const PAUSED = `ID [--stream S | --party P] [--reason TEXT]
 
 Records nothing of a call, of one stream or of one party, until resumed: for card numbers. Once it has returned, nothing
 more is recorded, whether the client stops sending or not. A pause of something wider is not lifted by a narrower resume.
@@ -42,6 +41,9 @@ ${ID}
   --party P       one party: its participant id, number or address
   --reason TEXT   stands in the recording's timeline
 ${WHERE}`;
+
+export const PAUSE_USAGE = `sipreel pause ${PAUSED}`;
+export const RESUME_USAGE = `sipreel resume ${PAUSED}`;
 
 export const STOP_USAGE = `sipreel stop ID [--reason TEXT]
 

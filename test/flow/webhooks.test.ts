@@ -20,7 +20,10 @@ interface Told {
 async function receiver() {
   const state = { up: false, refused: 0, told: [] as Told[] };
   const server = createServer(async (request, response) => {
-    const body = (await json(request).catch(() => null)) as { type: string; data: { recording: { id: string } } } | null;
+    const body = (await json(request).catch(() => null)) as {
+      type: string;
+      data: { recording: { id: string } };
+    } | null;
     if (!state.up) {
       state.refused++;
       response.writeHead(503).end();
@@ -38,7 +41,7 @@ async function receiver() {
   return { state, port: (server.address() as AddressInfo).port };
 }
 
-test('a receiver that is down while calls are made and the recorder is killed is told each event once, in order', async () => {
+test('a receiver that is down while calls are made and the recorder is killed is told each event once, in order', { timeout: 60_000 }, async () => {
   const data = await temporaryDirectory();
   const { state, port } = await receiver();
   const secret = `whsec_${Buffer.alloc(32, 3).toString('base64')}`;

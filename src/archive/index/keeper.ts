@@ -34,7 +34,7 @@ export interface IndexCompanion {
 const ALONE: IndexCompanion = { put: async () => {}, removed: async () => {} };
 
 const RETRY_MS = 30_000;
-const ROWS_AT_ONCE = 200;
+const ROWS_AT_ONCE = 50;
 
 export class IndexKeeper {
   readonly #options: IndexKeeperOptions;
