@@ -41,7 +41,9 @@ async function receiver() {
   return { state, port: (server.address() as AddressInfo).port };
 }
 
-test('a receiver that is down while calls are made and the recorder is killed is told each event once, in order', { timeout: 60_000 }, async () => {
+test('a receiver that is down while calls are made and the recorder is killed is told each event once, in order', {
+  timeout: 60_000,
+}, async () => {
   const data = await temporaryDirectory();
   const { state, port } = await receiver();
   const secret = `whsec_${Buffer.alloc(32, 3).toString('base64')}`;
