@@ -42,9 +42,17 @@ describe.skipIf(!sippAvailable())('more calls than limits.recordings', () => {
     const [calls, ratePerSecond, pauseMs, limit] = full ? [2_000, 100, 24_000, 200] : [60, 30, 3_500, 10];
     const plan = { scenario: 'plain-call', transport: 'tcp', calls, ratePerSecond, pauseMs } as const;
     const ping = pings();
-    const { refusalsMs, ...result } = await loadRecorder(plan, `limits: {recordings: ${limit}}\n`, ping.begin);
+    const { refusalsMs, refusalsAtRecorderMs, ...result } = await loadRecorder(
+      plan,
+      `limits: {recordings: ${limit}}\n`,
+      ping.begin,
+    );
 
-    expect([result.calls.size, refusalsMs.length]).toEqual([limit, calls - limit]);
+    expect([result.calls.size, refusalsMs.length, refusalsAtRecorderMs.length]).toEqual([
+      limit,
+      calls - limit,
+      calls - limit,
+    ]);
     expect(result.faults).toEqual([]);
     // OPTIONS said both in its time.
     expect(Object.keys(ping.answersMs).sort()).toEqual(['200', '503']);
@@ -52,7 +60,8 @@ describe.skipIf(!sippAvailable())('more calls than limits.recordings', () => {
     // The state changed twice; the refused calls have no line each.
     expect(result.log.filter(({ msg }) => msg.startsWith('new recordings are'))).toHaveLength(2);
     for (const [what, times] of [
-      [`${refusalsMs.length} of ${calls} calls refused`, refusalsMs],
+      [`${refusalsMs.length} of ${calls} calls refused, as SIPp saw it`, refusalsMs],
+      ['the same at the recorder', refusalsAtRecorderMs],
       [
         'OPTIONS answered',
         Object.values(ping.answersMs)

@@ -4,8 +4,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readAnswer } from '../../src/client/answer.ts';
+import { DistantToneSender } from './distant-tone-sender.ts';
 import { tapSip } from './sip-tap.ts';
-import { ToneSender } from './tone-sender.ts';
+import type { ToneTarget } from './tone-sender.ts';
 
 export interface LoadPlan {
   scenario: 'changing-call' | 'plain-call';
@@ -19,7 +20,7 @@ export interface LoadPlan {
   directory: string;
 }
 
-/** When what happened, as the media saw it, Unix ms. */
+/** When what happened, in order of time, Unix ms: talk and pause by the sender, the others as signalled. */
 export interface CallLog {
   call: number;
   phases: { what: 'talk' | 'changing' | 'pause' | 'end'; atMs: number }[];
@@ -34,6 +35,8 @@ export interface LoadResult {
   worstSenderLagMs: number;
   /** Times from INVITE to 503 as SIPp saw them, sorted, ms. */
   refusalsMs: number[];
+  /** The same from when the INVITE went to the recorder until the 503 came from it, without SIPp's own delays, sorted, ms. */
+  refusalsAtRecorderMs: number[];
 }
 
 /** The scenarios' CSeq of the INVITE that begins the call, and of that which pauses it. */
@@ -42,7 +45,7 @@ const PAUSING_CSEQ = 3;
 
 export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   const { directory, transport } = plan;
-  const sender = new ToneSender();
+  const sender = new DistantToneSender();
   const follower = new CallFollower(sender);
   const tap = await tapSip(plan.sipPort, transport, (message) => follower.hear(message));
   const errorPath = join(directory, 'errors.log');
@@ -66,16 +69,19 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
       sipp.once('error', reject);
       sipp.once('exit', (code) => resolve(code ?? -1));
     });
+    const { packetsSent, worstLagMs, events } = await sender.report();
+    for (const { call, ...phase } of events) follower.note(call, phase);
     return {
       exitCode,
       complaints: await readFile(errorPath, 'utf8').catch(() => ''),
       calls: follower.calls,
-      packetsSent: sender.packetsSent,
-      worstSenderLagMs: sender.worstLagMs,
+      packetsSent,
+      worstSenderLagMs: worstLagMs,
       refusalsMs: await responseTimes(directory),
+      refusalsAtRecorderMs: follower.refusalsMs.toSorted((a, b) => a - b),
     };
   } finally {
-    sender.close();
+    await sender.close();
     tap.close();
   }
 }
@@ -88,26 +94,43 @@ export function callNumber(text: string): number {
 /** What is signalled, as orders to the sender. */
 class CallFollower {
   readonly calls = new Map<number, CallLog>();
-  readonly #sender: ToneSender;
+  /** From an INVITE that passed the tap to its 503 that came back there. */
+  readonly refusalsMs: number[] = [];
+  readonly #invitedMs = new Map<number, number>();
+  readonly #sender: DistantToneSender;
 
-  constructor(sender: ToneSender) {
+  constructor(sender: DistantToneSender) {
     this.#sender = sender;
   }
 
   hear(message: string): void {
     const call = callNumber(message);
     if (message.startsWith('BYE ')) {
-      this.#sender.end(call);
-      this.#note(call, 'end');
+      this.#sender.give({ order: 'end', call });
+      this.note(call, { what: 'end', atMs: nowMs() });
       return;
     }
-    const [, cseq] = /^CSeq: (\d+) INVITE/im.exec(message) ?? [];
-    // Until its answer, the recorder may be in either state.
-    if (message.startsWith('INVITE ') && Number(cseq) !== FIRST_CSEQ) this.#note(call, 'changing');
-    if (!message.startsWith('SIP/2.0 200') || cseq === undefined) return;
-    if (Number(cseq) === PAUSING_CSEQ) {
-      this.#sender.whisper(call);
-      this.#note(call, 'pause');
+    const cseq = Number(/^CSeq: (\d+) INVITE/im.exec(message)?.[1]);
+    if (message.startsWith('INVITE ')) {
+      if (cseq === FIRST_CSEQ) this.#invitedMs.set(call, nowMs());
+      // Until its answer, the recorder may be in either state.
+      else this.note(call, { what: 'changing', atMs: nowMs() });
+    }
+    if (message.startsWith('SIP/2.0 503')) this.refusalsMs.push(nowMs() - this.#invitedMs.get(call)!);
+    if (message.startsWith('SIP/2.0 200') && !Number.isNaN(cseq)) this.#answered(call, cseq, message);
+  }
+
+  /** The phases of a call stand in the order of their times. */
+  note(call: number, phase: CallLog['phases'][number]): void {
+    const log = this.calls.get(call) ?? { call, phases: [] };
+    this.calls.set(call, log);
+    log.phases.push(phase);
+    log.phases.sort((a, b) => a.atMs - b.atMs);
+  }
+
+  #answered(call: number, cseq: number, message: string): void {
+    if (cseq === PAUSING_CSEQ) {
+      this.#sender.give({ order: 'whisper', call });
       return;
     }
     const reading = readAnswer(message.slice(message.indexOf('\r\n\r\n') + 4), ['0', '1']);
@@ -116,16 +139,12 @@ class CallFollower {
       (label) => reading.streams.find((stream) => stream.label === label)?.destination,
     );
     if (!caller || !callee) throw new Error(`call ${call}: the answer takes no media`);
-    this.#sender.talk(call, { host: caller.host, ports: [caller.rtpPort, callee.rtpPort] });
-    this.#note(call, 'talk');
-  }
-
-  #note(call: number, what: CallLog['phases'][number]['what']): void {
-    const log = this.calls.get(call) ?? { call, phases: [] };
-    this.calls.set(call, log);
-    log.phases.push({ what, atMs: performance.timeOrigin + performance.now() });
+    const target: ToneTarget = { host: caller.host, ports: [caller.rtpPort, callee.rtpPort] };
+    this.#sender.give({ order: 'talk', call, target });
   }
 }
+
+const nowMs = () => performance.timeOrigin + performance.now();
 
 async function responseTimes(directory: string): Promise<number[]> {
   const name = (await readdir(directory)).find((file) => file.endsWith('_rtt.csv'));
