@@ -1,7 +1,7 @@
 // Whether a new recording is taken: every reason to refuse one is a gauge, read when a client asks and once a second.
 // Recordings that run are never touched by it.
 import type { Clock } from '../lib/clock.ts';
-import { ERROR_CATALOGUE } from '../lib/errors.ts';
+import { ERROR_CATALOGUE, RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { Timers } from '../lib/timers.ts';
 import type { CaptureLoad, StorageSpace } from './engines.ts';
@@ -18,6 +18,11 @@ const REFUSALS = [
   'OVERLOADED',
 ] as const;
 export type RefusalCode = (typeof REFUSALS)[number];
+
+/** A new recording was not begun. The log has said so when it started to be so: no line for each. */
+export class NotAdmitted extends RecorderError {
+  declare readonly code: RefusalCode;
+}
 
 export interface Readiness {
   ready: boolean;

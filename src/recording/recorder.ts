@@ -4,7 +4,14 @@ import type { Clock } from '../lib/clock.ts';
 import type { ClockOrigin } from '../lib/clock-origin.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { Admission, type AdmissionLimits, type PortOrigin, type Readiness, type RefusalCode } from './admission.ts';
+import {
+  Admission,
+  type AdmissionLimits,
+  NotAdmitted,
+  type PortOrigin,
+  type Readiness,
+  type RefusalCode,
+} from './admission.ts';
 import type { ControlOrder, LiveRecordingView, RecordingControl } from './control.ts';
 import type { ArchiveEngine, CaptureEngine, CaptureEvents, CaptureSession, RestoredStream } from './engines.ts';
 import type { Finisher } from './finisher.ts';
@@ -97,7 +104,7 @@ export class LiveRecorder implements Recorder, RecordingControl {
 
   async start(request: StartRecording): Promise<ActiveRecording> {
     const refusal = this.refusal(request.streams.some((stream) => stream.announced) ? 'announced' : 'ours');
-    if (refusal) throw new RecorderError(refusal);
+    if (refusal) throw new NotAdmitted(refusal);
     const rule = this.#rules.admit(request);
     this.#starting++;
     try {

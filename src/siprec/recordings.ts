@@ -1,6 +1,7 @@
 // The recordings that the door's sessions bring, found by what correlates them (correlation.ts).
 import type { Clock } from '../lib/clock.ts';
-import { isRecorderError, RecorderError } from '../lib/errors.ts';
+import { isRecorderError } from '../lib/errors.ts';
+import { NotAdmitted } from '../recording/admission.ts';
 import type { CallIdentifiers } from '../recording/call.ts';
 import { EndedCalls } from '../recording/ended-calls.ts';
 import type { ActiveRecording } from '../recording/recorder-interface.ts';
@@ -47,7 +48,7 @@ export class Recordings {
   /** Joins the running recording of the same call, else starts one. Rejects as `Recorder.start` does. */
   async bring(bringer: Bringer): Promise<RecordingHold> {
     const { recorder } = this.#options;
-    if (recorder.refusal() === 'DRAINING') throw new RecorderError('DRAINING');
+    if (recorder.refusal() === 'DRAINING') throw new NotAdmitted('DRAINING');
     for (;;) {
       const found = this.#find(bringer.contribution.call.identifiers);
       if (!found) return this.#begin(bringer);

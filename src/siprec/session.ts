@@ -13,7 +13,6 @@
 // Requests that change the session are handled one after the other; BYE waits for nobody. What a change means for the
 // recordings is the content's business.
 import type { Clock } from '../lib/clock.ts';
-import { isRecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
@@ -28,7 +27,7 @@ import { peerOf, type RecordingSessionSnapshot, type SessionOrigin } from './ses
 import { refuseInterval, SessionTimer } from './session-timer.ts';
 import type { RestoredHold } from './shared-recording.ts';
 import { headerList } from './sip-headers.ts';
-import { refusalForCode, refusalForError, type SipRefusal } from './sip-status.ts';
+import { logLevelOf, refusalForCode, refusalForError, type SipRefusal } from './sip-status.ts';
 import type { IncomingRequest, InDialogRequest, InDialogResult, OutgoingResponse } from './srf.ts';
 
 export type SessionPhase = 'starting' | 'answered' | 'established' | 'ending' | 'ended';
@@ -178,8 +177,7 @@ export class RecordingSession {
       }
     } catch (error) {
       refusal = refusalForError(error);
-      const level = isRecorderError(error, 'DECLINED_BY_RULE') ? 'info' : isRecorderError(error) ? 'warn' : 'error';
-      this.#log[level]({ err: error, status: refusal.status }, 'recording not started');
+      this.#log[logLevelOf(error)]({ err: error, status: refusal.status }, 'recording not started');
       await this.#untilAnswerTime(invite);
     }
     this.#content.leave(this.#aborted?.reason ?? 'failed', this.#aborted?.reasons);

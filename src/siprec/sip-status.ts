@@ -1,5 +1,6 @@
 // Errors as SIP status codes: the only place that chooses them (RFC 3261 §21).
 import { ERROR_CATALOGUE, type ErrorCode, isRecorderError } from '../lib/errors.ts';
+import { NotAdmitted } from '../recording/admission.ts';
 import { DeclinedByRule } from '../recording/rules.ts';
 
 export interface SipRefusal {
@@ -68,4 +69,11 @@ export function notAcceptable(why: string): SipRefusal {
 /** RFC 3261 §20.43, code 399: miscellaneous warning. */
 function warningHeader(text: string): string {
   return `399 sipreel "${text.replace(/["\\\r\n]/g, "'")}"`;
+}
+
+/** How much a start that failed deserves to be read about. */
+export function logLevelOf(error: unknown): 'debug' | 'info' | 'warn' | 'error' {
+  if (error instanceof NotAdmitted) return 'debug';
+  if (isRecorderError(error, 'DECLINED_BY_RULE')) return 'info';
+  return isRecorderError(error) ? 'warn' : 'error';
 }
