@@ -6,6 +6,7 @@ import type { Flow, Target } from '../transport/flow.ts';
 import { NO_SUCH_DIALOG, type Refusal, refusalInDialog } from './admission.ts';
 import { completeRequest } from './compose.ts';
 import { LiveDialog } from './live-dialog.ts';
+import { isKnownMethod } from './methods.ts';
 import {
   type Answer,
   type Answered,
@@ -37,6 +38,10 @@ export interface NewRequest {
   target: Target;
   build(local: LocalAddress): SipMessage;
 }
+
+const UNAVAILABLE: Refusal = { statusCode: 503, reasonPhrase: 'Service Unavailable' };
+/** RFC 3261 §21.5.2. */
+const NOT_IMPLEMENTED: Refusal = { statusCode: 501, reasonPhrase: 'Not Implemented' };
 
 export class DialogLayer implements TransactionUser {
   readonly #services: DialogServices;
@@ -203,7 +208,7 @@ export class DialogLayer implements TransactionUser {
     const owner = isFull ? null : this.#options.ownerFor(method);
     if (!owner && !isFull && this.#waitingRoom.take(transaction)) return;
     if (!owner) {
-      this.#refuse(transaction, { statusCode: 503, reasonPhrase: 'Service Unavailable' });
+      this.#refuse(transaction, isKnownMethod(method) ? UNAVAILABLE : NOT_IMPLEMENTED);
       return;
     }
     if (method === 'INVITE') this.#offerInvite(transaction, owner, null);

@@ -1,5 +1,19 @@
-// The 49 messages of RFC 4475 by the names of their files, as the sections print them, with \n for CRLF; written out where the
-// RFC abbreviates. In mpart01 the signature is cut short: its octets only have to be no text. sip() makes bytes of them.
+// The 49 messages of RFC 4475 by the names of their files, with \n for CRLF; repetitions, long lines and octets that the RFC
+// prints as <repeat>, <allOneLine> and <hex> are written out. torture() makes bytes of them. Compared with the copies in the
+// test sets of reSIProcate (RFC4475TortureTests.cxx), dart_sip_parser and an Erlang parser; mpart01's body has its 553 octets.
+import { sip } from './messages.ts';
+
+const SIGNATURE = '<signature>';
+/** The second part of mpart01's body, which is no text. */
+const SIGNATURE_OCTETS = Buffer.from(
+  'MIIBUgYJKoZIhvcNAQcCoIIBQzCCAT8CAQExCTAHBgUrDgMCGjALBgkqhkiG9w0BBwExggEgMIIB' +
+    'HAIBATB8MHAxCzAJBgNVBAYTAlVTMRMwEQYDVQQIEwpDYWxpZm9ybmlhMREwDwYDVQQHEwhTYW4g' +
+    'Sm9zZTEOMAwGA1UEChMFc2lwaXQxKTAnBgNVBAsTIFNpcGl0IFRlc3QgQ2VydGlmaWNhdGUgQXV0' +
+    'aG9yaXR5AggBlQBxAjMBEzAHBgUrDgMCGjANBgkqhkiG9w0BAQEFAASBgI70ZvlI8FIt0uWXjp2V' +
+    'quny/hWgZllxYpLo2iqo2DUKaM7/rjy9K/8Wdd3VZI5ZPdZHKPJiIPfpQXSeMw2aFe2r25PRDEIQ' +
+    'LntyidKcwMmuLvvHwM/5Fy87An5PwCfhVG3ktqo6uz5mzMtd1sZLg4MUnLjm/xgtlE/le2W8mdAF',
+  'base64',
+);
 
 function sdp(address: string): string {
   return `v=0
@@ -50,7 +64,7 @@ ${sdp('192.0.2.3').replace('c=IN IP4 192.0.2.3', 'c=IN IP4 192.0.2.4')}`,
   intmeth: `
 !interesting-Method0123456789_*+\`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0
 Via: SIP/2.0/TCP host1.example.com;branch=z9hG4bK-.!%66*_+\`'~
-To: "BEL:\\\x07 NUL:\\ DEL:\\\x7F" <sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@example.com>
+To: "BEL:\\\x07 NUL:\\\0 DEL:\\\x7F" <sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@example.com>
 From: token1~\` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%="работающий";tag=_token~1'+\`*%!-.
 Call-ID: intmeth.word%ZK-!.*_+'@word\`~)(><:\\/"][?}{
 CSeq: 139122385 !interesting-Method0123456789_*+\`.%indeed'~
@@ -118,7 +132,7 @@ l: 0
   /** 3.1.1.7 Long Values in Header Fields */
   longreq: `
 INVITE sip:user@example.com SIP/2.0
-To: "I have a user name of ${'extremely'.repeat(10)} long proportion"<sip:user@example.com:6000;unknownparam1=very${'long'.repeat(20)}value;longparam${'name'.repeat(25)}=shortvalue;very${'long'.repeat(25)}ParameterNameWithNoValue>
+To: "I have a user name of ${'extreme'.repeat(10)} proportion"<sip:user@example.com:6000;unknownparam1=very${'long'.repeat(20)}value;longparam${'name'.repeat(25)}=shortvalue;very${'long'.repeat(25)}ParameterNameWithNoValue>
 F: sip:${'amazinglylongcallername'.repeat(5)}@example.net;tag=12${'982'.repeat(50)}424;unknownheaderparam${'name'.repeat(20)}=unknowheaderparam${'value'.repeat(15)};unknownValueless${'paramname'.repeat(10)}
 Call-ID: longreq.one${'really'.repeat(20)}longcallid
 CSeq: 3882340 INVITE
@@ -126,8 +140,22 @@ Unknown-${'Long'.repeat(20)}-Name: unknown-${'long'.repeat(20)}-value; unknown-$
 Via: SIP/2.0/TCP sip33.example.com
 v: SIP/2.0/TCP sip32.example.com
 V: SIP/2.0/TCP sip31.example.com
-${Array.from({ length: 30 }, (_, i) => `Via: SIP/2.0/TCP sip${30 - i}.example.com`).join('\n')}
-v: SIP/2.0/TCP host.example.com;received=192.0.2.5;branch=verylong${'branchvalue'.repeat(50)}
+Via: SIP/2.0/TCP sip30.example.com
+ViA: SIP/2.0/TCP sip29.example.com
+VIa: SIP/2.0/TCP sip28.example.com
+VIA: SIP/2.0/TCP sip27.example.com
+via: SIP/2.0/TCP sip26.example.com
+viA: SIP/2.0/TCP sip25.example.com
+vIa: SIP/2.0/TCP sip24.example.com
+vIA: SIP/2.0/TCP sip23.example.com
+V :  SIP/2.0/TCP sip22.example.com
+v :  SIP/2.0/TCP sip21.example.com
+V  : SIP/2.0/TCP sip20.example.com
+v  : SIP/2.0/TCP sip19.example.com
+Via : SIP/2.0/TCP sip18.example.com
+Via  : SIP/2.0/TCP sip17.example.com
+${Array.from({ length: 16 }, (_, i) => `Via: SIP/2.0/TCP sip${16 - i}.example.com`).join('\n')}
+Via: SIP/2.0/TCP host.example.com;received=192.0.2.5;branch=very${'long'.repeat(50)}branchvalue
 Max-Forwards: 70
 Contact: <sip:${'amazinglylongcallername'.repeat(5)}@host5.example.net>
 Content-Type: application/sdp
@@ -157,7 +185,7 @@ Via: SIP/2.0/UDP 192.0.2.15;branch=z9hG4bKkdjuw380234
 Content-Type: application/sdp
 Content-Length: 150
 
-${sdp('192.0.2.15')}`,
+${sdp('192.0.2.15').replace('m=video', 'm =video')}`,
   /** 3.1.1.9 Semicolon-Separated Parameters in URI User Part */
   semiuri: `
 OPTIONS sip:user;par=u%40example.net@example.com SIP/2.0
@@ -206,7 +234,7 @@ Content-Transfer-Encoding: binary
 Content-Type: multipart/mixed;boundary=7a9cbec02ceef655
 Date: Sat, 15 Oct 2005 04:44:56 GMT
 User-Agent: SIPimp.org/0.2.5 (curses)
-Content-Length: 242
+Content-Length: 553
 
 --7a9cbec02ceef655
 Content-Type: text/plain
@@ -217,7 +245,7 @@ Hello
 Content-Type: application/octet-stream
 Content-Transfer-Encoding: binary
 
-0\x82\x01R\x06\t*\x86H\x86\xf7\r\x01\x07\x02\x00\x01\x01\x03\x07\x0f\x13\x17\x1b\x1f#'
+${SIGNATURE}
 --7a9cbec02ceef655--
 `,
   /** 3.1.1.12 Unusual Reason Phrase */
@@ -725,7 +753,7 @@ Via: SIP/2.0/UDP 192.0.2.15;branch=z9hG4bKkdjuw
 Content-Length: 150
 Content-Type: application/sdp
 
-${sdp('192.0.2.1')}`,
+${sdp('192.0.2.5')}`,
   /** 3.4.1 INVITE with RFC 2543 Syntax */
   inv2543: `
 INVITE sip:UserB@example.com SIP/2.0
@@ -745,3 +773,9 @@ t=0 0
 m=audio 49217 RTP/AVP 0
 `,
 } as const;
+
+/** As it would come over the wire. */
+export function torture(name: keyof typeof TORTURE): Buffer {
+  const [head, tail] = TORTURE[name].split(SIGNATURE);
+  return tail === undefined ? sip(head!) : Buffer.concat([sip(head!), SIGNATURE_OCTETS, sip(`\n${tail}`)]);
+}
