@@ -135,12 +135,17 @@ export class WorkerCaptureSession implements CaptureSession {
     return address;
   }
 
-  updateStream(streamId: string, change: CaptureStreamChange): void {
+  async updateStream(streamId: string, change: CaptureStreamChange): Promise<void> {
     const known = this.#streams.get(streamId);
     if (!known || known.removed) return;
     known.spec = { ...known.spec, ...change };
     const { recordingId } = this;
-    this.#tell(({ channel }) => channel.notify({ type: 'updateStream', recordingId, streamId, change }));
+    // While no worker has the recording, nothing is taken. One that dies takes nothing any more either.
+    let inForce: Promise<unknown> = Promise.resolve();
+    this.#tell(({ channel }) => {
+      inForce = channel.call('updateStream', { recordingId, streamId, change }).catch(() => {});
+    });
+    await inForce;
   }
 
   removeStream(streamId: string): void {

@@ -103,6 +103,12 @@ export class CaptureWorker {
         throw new RecorderError('CAPTURE_FAILED', String(error));
       }
     },
+    updateStream: async ({ recordingId, streamId, change }) => {
+      // What arrived before the order is judged as before.
+      this.#options.receiver.handOver();
+      this.#recording(recordingId).updateStream(streamId, change);
+      return undefined;
+    },
     statistics: async ({ recordingId }) => this.#recording(recordingId).statistics(),
     seal: async ({ recordingId }) => {
       const recording = this.#recording(recordingId);
@@ -135,9 +141,6 @@ export class CaptureWorker {
     const recording = this.#recordings.get(notice.recordingId);
     if (!recording) return;
     switch (notice.type) {
-      case 'updateStream':
-        recording.updateStream(notice.streamId, notice.change);
-        break;
       case 'removeStream':
         recording.removeStream(notice.streamId);
         break;

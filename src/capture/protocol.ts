@@ -51,6 +51,11 @@ export interface CaptureCalls {
     };
     response: { bound: boolean };
   };
+  /** Answered when it is in force. */
+  updateStream: {
+    request: { recordingId: string; streamId: string; change: CaptureStreamChange };
+    response: undefined;
+  };
   statistics: { request: { recordingId: string }; response: Record<string, StreamStatistics> };
   seal: { request: { recordingId: string }; response: Record<string, StreamStatistics> };
   /** Seals everything and closes all sockets at once. */
@@ -59,7 +64,6 @@ export interface CaptureCalls {
 
 /** From the main thread, without an answer. */
 export type CaptureNotice =
-  | { type: 'updateStream'; recordingId: string; streamId: string; change: CaptureStreamChange }
   | { type: 'removeStream'; recordingId: string; streamId: string }
   | { type: 'writeSip'; gathered: RecordedSip[] }
   | { type: 'releaseAnnouncement'; id: number };

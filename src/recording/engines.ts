@@ -94,8 +94,11 @@ export interface CaptureStreamChange {
 export interface CaptureSession {
   /** Binds an even RTP port and the odd RTCP port above it, or takes over the announced port, before it resolves. Rejects with NO_PORTS or PORT_UNAVAILABLE. */
   addStream(stream: CaptureStreamSpec): Promise<StreamAddress>;
-  /** Changes formats, direction and keys. Media that arrives while not receiving is dropped and counted. */
-  updateStream(streamId: string, change: CaptureStreamChange): void;
+  /**
+   * Changes formats, direction and keys. Media that arrives while not receiving is dropped and counted. Once it has resolved,
+   * nothing is taken by the former direction any more. Never rejects: where nobody listens, nothing is taken.
+   */
+  updateStream(streamId: string, change: CaptureStreamChange): Promise<void>;
   /** The sockets stay bound for the rest time, discarding what arrives, then close. The statistics stay. */
   removeStream(streamId: string): void;
   writeSip(record: SipRecord): void;

@@ -221,19 +221,22 @@ export class LiveRecording implements ActiveRecording {
       this.#event({ type: 'stream-removed', atMs: this.#parts.clock.nowMs(), streamId: stream.streamId });
     }
     let failure: unknown;
+    const changes: Promise<void>[] = [];
     for (const stream of offered) {
       const known = this.#presentStreams().find((present) => present.key === stream.key);
       try {
-        if (known) this.#changeStream(known, stream);
+        if (known) changes.push(this.#changeStream(known, stream));
         else this.#announce(await this.#addStream(stream));
       } catch (error) {
         failure ??= error;
       }
     }
+    await Promise.all(changes);
     if (failure) throw failure;
   }
 
-  #changeStream(stream: SessionStream, offered: OfferedStream): void {
+  /** A hold is in force once this has resolved, and the client is told so by our answer: from then on things may be said that nobody may hear. */
+  async #changeStream(stream: SessionStream, offered: OfferedStream): Promise<void> {
     const changes = describeChanges(stream, offered);
     if (changes !== '') {
       this.#event({
@@ -252,7 +255,7 @@ export class LiveRecording implements ActiveRecording {
       this.#event({ type, atMs: this.#parts.clock.nowMs(), streamId: stream.streamId });
     }
     const { streamId, formats, srtp } = stream;
-    this.#parts.capture.updateStream(streamId, { formats, receiving: takesMedia(stream), ...(srtp && { srtp }) });
+    await this.#parts.capture.updateStream(streamId, { formats, receiving: takesMedia(stream), ...(srtp && { srtp }) });
   }
 
   #announce({ streamId, receiving }: SessionStream): void {

@@ -39,14 +39,12 @@ export class MediaGate {
 
   /** Nothing of the target reaches the journal once this has resolved. Rejects with NOT_FOUND. */
   async pause({ target, ...word }: ControlOrder): Promise<void> {
-    const { state, clock, capture } = this.#parts;
+    const { state, clock } = this.#parts;
     this.#mustExist(target);
     state.pauses = withPause(state.pauses ?? [], { target, ...word, sinceMs: clock.nowMs() });
-    const closed = this.follow(word);
-    if (closed.length === 0) return;
-    // An answer from the worker: what was on its way to the journal before the order is there, nothing will follow.
-    await capture.statistics().catch(() => {});
-    for (const event of closed) event.atMs = clock.nowMs();
+    const { begun, inForce } = this.follow(word);
+    await inForce;
+    for (const event of begun) event.atMs = clock.nowMs();
   }
 
   /** A pause of something wider stays in force. Rejects with NOT_FOUND. */
@@ -74,23 +72,22 @@ export class MediaGate {
   }
 
   /** To be called after any change of orders, parties or streams. Returns the pauses that begin. `word`: who lifts others. */
-  follow(word: Word): SessionEvent[] {
+  follow(word: Word): { begun: SessionEvent[]; inForce: Promise<unknown> } {
     const { state, capture, onChanged } = this.#parts;
     const barriers = this.#barriers();
     const begun: SessionEvent[] = [];
-    let changed = false;
+    const told: Promise<void>[] = [];
     for (const stream of state.streams) {
       const before = stream.paused ?? null;
       const now = barriers.get(stream.streamId) ?? null;
       stream.paused = now;
       if (!stream.present || (before === null) === (now === null)) continue;
-      changed = true;
-      capture.updateStream(stream.streamId, { receiving: takesMedia(stream) });
+      told.push(capture.updateStream(stream.streamId, { receiving: takesMedia(stream) }));
       const event = this.#tell(now ? 'paused' : 'resumed', stream, now ?? word);
       if (now) begun.push(event);
     }
-    if (changed) onChanged();
-    return begun;
+    if (told.length > 0) onChanged();
+    return { begun, inForce: Promise.all(told) };
   }
 
   #tell(type: 'paused' | 'resumed', { streamId }: SessionStream, { by, reason }: Word): SessionEvent {

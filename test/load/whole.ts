@@ -6,8 +6,8 @@ import type { CallLog } from './sipp-calls.ts';
 import { SECRET_HZ, tonesOf } from './tone-sender.ts';
 
 const PIECE_MS = 200;
-/** Around each change. A pause reaches the capture thread some time after it is answered when the machine is busy. */
-const MARGIN_MS = { talk: 100, pause: 300 };
+/** After each change: what was said just before it, and the resampling's edges. A late sender's packets stand too early. */
+const MARGIN_MS = 100;
 const LOUD_DB = -16;
 const QUIET_DB = -50;
 
@@ -25,8 +25,15 @@ export function faultsOf({ directory, document }: ListedRecording, log: CallLog)
   const beganMs = log.phases[0]!.atMs;
   log.phases.forEach(({ what, atMs }, index) => {
     if (what === 'end' || what === 'changing') return;
-    const fromMs = atMs - beganMs + MARGIN_MS[what];
-    const toMs = log.phases[index + 1]!.atMs - beganMs;
+    const fromMs = atMs - beganMs + MARGIN_MS;
+    const toMs = log.phases[index + 1]!.atMs - beganMs - (what === 'pause' ? MARGIN_MS : 0);
+    // It is said from the answer on, and not to be kept from the answer on.
+    if (
+      what === 'pause' &&
+      channels.some((samples) => toneLevel(samples, sampleRateHz, SECRET_HZ, fromMs - MARGIN_MS, fromMs) > QUIET_DB)
+    ) {
+      say('what was said right after the answer to the pause was kept');
+    }
     for (let piece = fromMs; piece + PIECE_MS <= toMs; piece += PIECE_MS) {
       channels.forEach((samples, channel) => {
         const level = (hz: number) => toneLevel(samples, sampleRateHz, hz, piece, piece + PIECE_MS);

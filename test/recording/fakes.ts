@@ -103,7 +103,7 @@ export class FakeCaptureSession {
     return { rtpPort, rtcpPort: rtpPort + 1 };
   }
 
-  updateStream(streamId: string, change: { receiving?: boolean }) {
+  async updateStream(streamId: string, change: { receiving?: boolean }) {
     this.updates.push({ streamId, receiving: change.receiving });
   }
 

@@ -112,6 +112,23 @@ describe('changes in the call', () => {
     ]);
   });
 
+  test('a hold is done when the capture core says that it is in force', async () => {
+    const recording = await recorder.start(startRequest());
+    const confirmations: (() => void)[] = [];
+    capture.sessions[0]!.updateStream = () => new Promise<void>((resolve) => confirmations.push(resolve));
+    let done = false;
+    const change = recording.update({ streams: [offered('0', false), offered('1', false)] }).then(() => {
+      done = true;
+    });
+    await settle();
+    expect([confirmations.length, done]).toEqual([2, false]);
+    confirmations[0]?.();
+    await settle();
+    expect(done).toBe(false);
+    confirmations[1]?.();
+    await change;
+  });
+
   test('streams are matched by key: one is added in front, one goes, ports of the others stay', async () => {
     const recording = await recorder.start(startRequest());
     const before = recording.addresses();

@@ -144,8 +144,9 @@ export class VirtualRecorder {
           this.#ports.set(rtpPort, stream);
           return { rtpPort, rtcpPort: rtpPort + 1 };
         },
-        updateStream: (streamId: string, change: Partial<CaptureStreamSpec>) =>
-          Object.assign(streams.get(streamId)!.spec, change),
+        updateStream: async (streamId: string, change: Partial<CaptureStreamSpec>) => {
+          Object.assign(streams.get(streamId)!.spec, change);
+        },
         removeStream: (streamId: string) => Object.assign(streams.get(streamId)!.spec, { receiving: false }),
         statistics,
         seal: async () => {
