@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
+import { Importer } from './archive/importer.ts';
 import { type ArchiveIndex, createArchiveIndex } from './archive/index/archive-index.ts';
 import { openStorage } from './archive/places.ts';
 import { nextDueMs } from './archive/retention/policy.ts';
@@ -110,6 +111,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     await index.keeper.prepare(news.companion);
     await index.library.prepare();
     const archive = news.archive(index.indexed(files));
+    const onFiled = (filed: { directory: string; document: RecordingDocument }) => {
+      httpDoor?.filed(filed.document);
+      options.onFiled?.(filed);
+    };
 
     const sessions = await archive.unfinishedSessions();
     // Timers and media go by one clock, which counts on where the last process's left off.
@@ -127,10 +132,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       audio: { layout: config.audio.layout, sampleRateHz: config.audio.sampleRateHz },
       rules,
       concurrency: config.audio.renderers,
-      onFiled: (filed) => {
-        httpDoor?.filed(filed.document);
-        options.onFiled?.(filed);
-      },
+      onFiled,
     });
     closers.push(() => finisher.close());
 
@@ -238,6 +240,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       dataDirectory: places.data,
       library: index.library,
       control: recorder,
+      importer: new Importer({ archive, library: index.library, log, onFiled }),
       audit,
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),

@@ -16,7 +16,8 @@ sipreel token link
 create prints a new token, which is kept nowhere and cannot be shown again. revoke ends it at once, with the browser
 sessions that it opened. link prints a link that logs a browser on this machine in, once, within 15 minutes.
 
-  --role ROLE       listen: search and play (default). manage: also tags, notes, hold, pause, resume, stop.
+  --role ROLE       import: hand recordings in, and nothing else (for a PBX).
+                    listen: search and play (default). manage: also tags, notes, hold, pause, resume, stop.
                     admin: also deletion and taking a hold away.
   --scope PATTERN   only recordings with such a party (party:10*, party:*@example.com) or group (group:sales);
                     * is any text; may be repeated, one of them has to fit. Without: all recordings.

@@ -13,6 +13,7 @@ export function httpSettings({ http }: Config): HttpSettings {
     trustedProxies,
     metrics,
     requestsPerMinute,
+    importMaxOctets: Math.round(http.importMaxMiB * 2 ** 20),
     sessionMs: http.sessionHours * HOUR_MS,
     sessionIdleMs: http.sessionIdleHours * HOUR_MS,
   };

@@ -1,11 +1,19 @@
 // Who asks, and what a role may do.
 import { EVERYTHING, type RecordingScope } from '../recording/scope.ts';
 
-/** Each may what the ones before it may. */
-export const ROLES = ['listen', 'manage', 'admin'] as const;
+/** `import` is for PBXs: whoever finds its token in a configuration can hand recordings in, and hear none. */
+export const ROLES = ['import', 'listen', 'manage', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** What a route asks for: nothing, or at least that role. */
+/** For which routes each role is good. */
+const GRANTS: Record<Role, readonly Role[]> = {
+  import: ['import'],
+  listen: ['listen'],
+  manage: ['import', 'listen', 'manage'],
+  admin: ['import', 'listen', 'manage', 'admin'],
+};
+
+/** What a route asks for: nothing, or a role that is good for it. */
 export type Access = 'public' | Role;
 
 export interface Caller {
@@ -28,5 +36,5 @@ export const LOCAL_CALLER: Caller = {
 };
 
 export function may(role: Role, access: Access): boolean {
-  return access === 'public' || ROLES.indexOf(role) >= ROLES.indexOf(access);
+  return access === 'public' || GRANTS[role].includes(access);
 }

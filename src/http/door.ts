@@ -10,6 +10,7 @@ import type { HttpParts } from './parts.ts';
 import { annotationRoutes } from './routes/annotations.ts';
 import { fileRoutes } from './routes/files.ts';
 import { healthRoutes } from './routes/health.ts';
+import { importRoutes } from './routes/import.ts';
 import { liveRoutes } from './routes/live.ts';
 import { pageRoutes } from './routes/page.ts';
 import { recordingRoutes } from './routes/recordings.ts';
@@ -57,6 +58,8 @@ export function createHttpDoor(parts: HttpParts): HttpDoor {
       annotationRoutes(server, library, audit);
       if (control) liveRoutes(server, control, audit);
       sessionRoutes(server, doormen, audit, settings.sessionMs);
+      if (parts.importer)
+        importRoutes(server, { ...parts, importer: parts.importer, maxOctets: settings.importMaxOctets });
       healthRoutes(server, parts.readiness, metrics, settings.metrics === 'open' ? 'public' : 'listen');
       await pageRoutes(server);
       await server.ready();

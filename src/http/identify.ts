@@ -31,7 +31,7 @@ export function checkHost(request: FastifyRequest, hosts: readonly string[]): vo
 
 /** Null if nothing valid is shown; what is shown and wrong is the same as nothing. */
 export async function identify(request: FastifyRequest, { tokens, sessions, local }: Doormen): Promise<Caller | null> {
-  const bearer = /^Bearer +(\S{1,256})$/i.exec(request.headers.authorization ?? '')?.[1];
+  const bearer = tokenShown(request);
   if (bearer !== undefined) {
     if (local.isOurs(bearer)) return LOCAL_CALLER;
     const token = await tokens.verify(bearer);
@@ -45,6 +45,14 @@ export async function identify(request: FastifyRequest, { tokens, sessions, loca
   return token ? callerWith(token, 'page', session.csrfToken) : null;
 }
 
+/** PBXs that know no other way show the token as a password (RFC 7617), under any name, and for imports alone: browsers repeat one by themselves. */
+function tokenShown({ headers, routeOptions }: FastifyRequest): string | undefined {
+  const [, scheme = '', value = ''] = /^(Bearer|Basic) +(\S{1,600})$/i.exec(headers.authorization ?? '') ?? [];
+  if (scheme.toLowerCase() === 'bearer') return value.length <= 256 ? value : undefined;
+  if (scheme === '' || routeOptions.config.access !== 'import') return undefined;
+  return /^[^:]*:(\S{1,256})$/.exec(Buffer.from(value, 'base64').toString('utf8'))?.[1];
+}
+
 /** Throws 401 or 403 if the request may not use the route. */
 export function authorise(request: FastifyRequest, access: Access): void {
   const { caller } = request;
@@ -54,7 +62,7 @@ export function authorise(request: FastifyRequest, access: Access): void {
       throw new HttpProblem(403, 'ROLE_TOO_LOW', `This needs the role ${access}; ${caller.name} has ${caller.role}.`);
     }
   }
-  if (SAFE_METHODS.has(request.method) || request.headers.authorization !== undefined) return;
+  if (SAFE_METHODS.has(request.method) || /^Bearer /i.test(request.headers.authorization ?? '')) return;
   // What a browser sends by itself: it must come from our own page, and, once logged in, prove that the page made it.
   if (!originIsOurs(request)) throw new HttpProblem(403, 'FOREIGN_ORIGIN', 'Another site has sent this request.');
   if (access === 'public' || !caller?.csrfToken) return;

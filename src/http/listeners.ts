@@ -5,7 +5,8 @@ import { closeOnce } from '../lib/close.ts';
 import { RecorderError } from '../lib/errors.ts';
 
 const HEADERS_LIMIT_MS = 10_000;
-const REQUEST_LIMIT_MS = 30_000;
+/** Of the longest requests, which are imports; others have a limit of their own. */
+const REQUEST_LIMIT_MS = 3_600_000;
 const KEEP_ALIVE_MS = 10_000;
 /** A connection on which nothing moves in either direction: also a listener who does not take the audio. */
 const IDLE_LIMIT_MS = 60_000;

@@ -1,4 +1,5 @@
 // What the HTTP door needs of the rest, and its settings.
+import type { Importer } from '../archive/importer.ts';
 import type { CaptureHealth } from '../capture/capture-engine.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -19,6 +20,8 @@ export interface HttpSettings {
   requestsPerMinute: number;
   sessionMs: number;
   sessionIdleMs: number;
+  /** The largest file that is taken by import. */
+  importMaxOctets: number;
 }
 
 export interface HttpParts {
@@ -27,6 +30,8 @@ export interface HttpParts {
   library: RecordingLibrary;
   /** Null: running recordings cannot be listed or controlled, and there are no routes for it. */
   control: RecordingControl | null;
+  /** Null: nothing can be handed in. */
+  importer: Importer | null;
   audit: AuditLog;
   readiness: () => Readiness;
   captureHealth: () => CaptureHealth;

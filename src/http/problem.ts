@@ -41,6 +41,7 @@ const TITLES: Record<number, string> = {
   413: 'The request is too large',
   414: 'The address is too long',
   415: 'Unknown kind of content',
+  422: 'The content is broken',
   416: 'No such range',
   421: 'Wrong host',
   429: 'Too many requests',
@@ -56,6 +57,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   STORAGE_FAILED: 503,
   DATABASE_FAILED: 503,
   DRAINING: 503,
+  NOT_AUDIO: 415,
+  BROKEN_AUDIO: 422,
+  IMPORT_TOO_LARGE: 413,
 };
 
 /** What the client is told. Details of our own faults stay in the log. */

@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may use the route. A route without it is not taken. */
     access?: Access;
+    /** How long a request with all its content may take; absent: as any. */
+    bodyLimitMs?: number;
   }
 }
 

@@ -6,6 +6,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyRequest, type RouteOptions } from 'fastify';
 import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { BodyDeadlines } from './body-deadlines.ts';
 import type { Access } from './caller.ts';
 import { authorise, checkHost, type Doormen, identify } from './identify.ts';
 import type { HttpParts } from './parts.ts';
@@ -20,7 +21,6 @@ export interface RouteEntry {
 }
 
 const MAX_BODY_OCTETS = 64 << 10;
-const BODY_LIMIT_MS = 20_000;
 
 /** Without routes of its own; `routes` fills up as they are added. */
 export async function createServer(
@@ -31,7 +31,6 @@ export async function createServer(
   const server = fastify({
     logger: false,
     bodyLimit: MAX_BODY_OCTETS,
-    requestTimeout: BODY_LIMIT_MS,
     trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
     // Closing is the listeners' business: they know their connections.
     forceCloseConnections: false,
@@ -54,10 +53,12 @@ export async function createServer(
   });
 
   server.decorateRequest('caller', null);
+  const deadlines = new BodyDeadlines();
   const routes = listRoutes(server);
   await server.register(cookie);
   await server.register(helmet, securityHeaders);
   server.addHook('onRequest', async (request, reply) => {
+    deadlines.begin(request.raw);
     // Recordings are nobody's business but the asker's; pages and scripts say otherwise where it is safe.
     reply.header('cache-control', 'no-store');
     checkHost(request, settings.hosts);
@@ -71,8 +72,11 @@ export async function createServer(
     errorResponseBuilder: (_, { after }) => new HttpProblem(429, 'TOO_MANY_REQUESTS', `Try again in ${after}.`),
   });
   server.addHook('preParsing', async (request) => {
-    authorise(request, request.is404 ? 'public' : (request.routeOptions.config.access ?? 'admin'));
+    const { access = 'admin', bodyLimitMs } = request.routeOptions.config;
+    authorise(request, request.is404 ? 'public' : access);
+    if (bodyLimitMs !== undefined) deadlines.set(request.raw, bodyLimitMs);
   });
+  server.addHook('onResponse', async (request) => deadlines.begin(request.raw));
   server.setNotFoundHandler({ preHandler: server.rateLimit() }, async () => {
     throw new HttpProblem(404, 'NO_SUCH_ROUTE', 'There is nothing at this address: /api/docs shows what there is.');
   });

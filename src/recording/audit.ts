@@ -11,6 +11,8 @@ export type AuditAction =
   | 'hold'
   | 'release'
   | 'delete'
+  | 'import'
+  | 'export'
   | 'delete-journal'
   | 'pause'
   | 'resume'

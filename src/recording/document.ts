@@ -159,7 +159,7 @@ export const recordingDocument = z.object({
     .object({ keepDays: z.number().int().positive() })
     .optional()
     .describe('How long that rule wants the recording kept; absent: as configured for all'),
-  tags: z.array(z.string()).optional().describe('Given by that rule'),
+  tags: z.array(z.string()).optional().describe('Given by that rule, or with an import'),
   headers: z.array(z.object({ name: z.string(), value: z.string() })),
   metadata: z.array(z.object({ received: time, contentType: z.string(), text: z.string() })),
 });

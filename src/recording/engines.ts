@@ -190,7 +190,10 @@ export interface ArchiveEngine {
   /** When the last packet of an unfinished session came, media clock, as its journal says; null without any. */
   latestPacketMs(state: SessionState): Promise<number | null>;
   /** Moves a finished recording to its place under recordings/ and removes its spool directory. Repeating it is harmless. */
-  file(state: SessionState, document: RecordingDocument): Promise<{ directory: string; document: RecordingDocument }>;
+  file(
+    state: Pick<SessionState, 'recordingId'>,
+    document: RecordingDocument,
+  ): Promise<{ directory: string; document: RecordingDocument }>;
   /** Removes a session that never became a recording. */
   discardSession(recordingId: string): Promise<void>;
   /** What is left where running recordings are written, and where finished ones go. Rejects when the file system does not say. */

@@ -141,7 +141,7 @@ describe('wavFacts', () => {
   test('of files beyond 4 GiB, without having one', () => {
     const frames = 2 ** 31;
     const head = Buffer.from(wavHeader({ sampleRateHz: 16_000, channels: 2, frames, info: { INAM: 'long' } }));
-    const facts = { sampleRateHz: 16_000, channels: 2, durationMs: frames / 16 };
+    const facts = { coding: 'pcm', sampleRateHz: 16_000, channels: 2, durationMs: frames / 16 };
     expect(wavFacts(head, head.length + frames * 4)).toEqual(facts);
     expect(() => wavFacts(head, head.length + frames * 4 - 2)).toThrow('octets');
   });

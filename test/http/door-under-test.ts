@@ -1,7 +1,9 @@
 // The HTTP door on a free loopback port, over a library with recordings of its own.
 import { onTestFinished } from 'vitest';
+import { createArchive } from '../../src/archive/archive.ts';
 import { AuditFile } from '../../src/archive/audit-file.ts';
 import { DirectoryLibrary } from '../../src/archive/directory-library.ts';
+import { Importer } from '../../src/archive/importer.ts';
 import type { CaptureHealth } from '../../src/capture/capture-engine.ts';
 import type { Role } from '../../src/http/caller.ts';
 import { createHttpDoor } from '../../src/http/door.ts';
@@ -55,6 +57,14 @@ export async function openDoor(options: DoorOptions = {}) {
   const clock = new ManualClock();
   const library = new DirectoryLibrary({ dataDirectory, clock, log: silentLog });
   await library.prepare();
+  const archive = createArchive({
+    spoolDirectory: dataDirectory,
+    archiveDirectory: dataDirectory,
+    nameTemplate: '{start}_{caller}_{id}',
+    journal: 'always',
+    log: silentLog,
+  });
+  await archive.prepare();
   const told: AuditEntry[] = [];
   const file = new AuditFile(dataDirectory, clock);
   const recorded: AuditLog = {
@@ -72,11 +82,13 @@ export async function openDoor(options: DoorOptions = {}) {
       requestsPerMinute: 100_000,
       sessionMs: 12 * 3_600_000,
       sessionIdleMs: 2 * 3_600_000,
+      importMaxOctets: 1 << 20,
       ...options.settings,
     },
     dataDirectory,
     library,
     control: options.control ?? null,
+    importer: new Importer({ archive, library, log: silentLog, onFiled: () => {} }),
     audit: options.audit?.(recorded) ?? recorded,
     readiness: options.readiness ?? (() => READY),
     captureHealth: () => HEALTH,

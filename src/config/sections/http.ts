@@ -38,6 +38,12 @@ export const http = z.strictObject({
     .max(1_000_000)
     .default(1_200)
     .describe('Requests of one token, or of one address without a token, per minute.'),
+  importMaxMiB: z
+    .number()
+    .min(1)
+    .max(1_000_000)
+    .default(1_024)
+    .describe('MiB that a recording which is handed in (POST /api/import) may have.'),
   sessionHours: z.number().min(0.1).max(720).default(12).describe('Hours after which a browser has to log in again.'),
   sessionIdleHours: z.number().min(0.1).max(720).default(2).describe('The same without any request.'),
 });

@@ -59,6 +59,9 @@ export function waveformRoutes(server: Server, library: RecordingLibrary): void 
     },
     async (request) => {
       const { document } = await recordingFor(callerOf(request), library, request.params.id);
+      if (document.warnings.some(({ code }) => code === 'not-decodable')) {
+        throw new HttpProblem(409, 'NOT_DECODABLE', 'Its audio is kept as it came: nothing here can decode it.');
+      }
       const file = await library.openFile(document.id, 'audio');
       if (!file) throw new RecorderError('NOT_FOUND', 'It has no audio.');
       try {
