@@ -1,4 +1,5 @@
 // One SQLite connection in a thread of its own: node:sqlite works synchronously, and a long question must not hold up signalling.
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { SqliteAnswer, SqliteOrder, SqliteWorkerData } from './sqlite-protocol.ts';
@@ -6,6 +7,8 @@ import type { SqliteAnswer, SqliteOrder, SqliteWorkerData } from './sqlite-proto
 const MAX_PREPARED = 200;
 
 const { path, access } = workerData as SqliteWorkerData;
+// Callers' names and numbers are nobody else's business. SQLite gives its other files the same rights.
+closeSync(openSync(path, 'a', 0o640));
 const database = new DatabaseSync(path, { timeout: 10_000 });
 // WAL: readers go on while one writes. NORMAL: a power cut may cost the last transactions, never the file's consistency;
 // what is lost that way is made good from the recordings' own files.

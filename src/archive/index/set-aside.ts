@@ -1,5 +1,5 @@
 // A damaged SQLite file is put aside: the index can be built again, and the recorder must not stand still for it.
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Log } from '../../lib/log.ts';
 
@@ -9,6 +9,7 @@ const DAMAGED = new Set([11, 26]);
 /** Looks at the schema only. What is wrong further in is found by whoever reads it. */
 export function setAsideIfDamaged(path: string, wallMs: number, log: Log): void {
   try {
+    if (!existsSync(path)) return;
     const database = new DatabaseSync(path);
     try {
       database.prepare('select count(*) from sqlite_master').get();
