@@ -244,6 +244,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       audit,
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),
+      deliveryQueues: () => news.queues(),
       clock,
       log,
     });

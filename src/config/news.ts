@@ -4,7 +4,7 @@ import type { ArchiveIndex } from '../archive/index/archive-index.ts';
 import type { IndexCompanion } from '../archive/index/keeper.ts';
 import { createDelivery } from '../delivery/delivery.ts';
 import { annotatedEvent, callUpdatedEvent, deletedEvent, filedEvent, startedEvent } from '../delivery/event.ts';
-import { Outbox } from '../delivery/outbox.ts';
+import { type DeliveryQueue, Outbox } from '../delivery/outbox.ts';
 import type { OutboxTables } from '../delivery/schema.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -20,6 +20,8 @@ export interface News {
   recordings: RecordingNews;
   /** The same archive; recordings that it discards were told to have begun, and are told to be gone. */
   archive(archive: ArchiveEngine): ArchiveEngine;
+  /** Rejects with DATABASE_FAILED. */
+  queues(): Promise<DeliveryQueue[]>;
   /** Sends from here on, what an earlier process left first. */
   start(): void;
   close(): Promise<void>;
@@ -70,6 +72,7 @@ export function openNews({ config, database, index, product, log }: NewsOptions)
         tell(deletedEvent(recordingId, wallMs()));
       },
     }),
+    queues: () => outbox.queues(),
     start: () => delivery.start(),
     async close() {
       await delivery.close();

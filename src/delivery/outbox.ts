@@ -32,6 +32,16 @@ export interface StandingTask extends Pick<TaskRow, 'target' | 'seq' | 'state' |
   dueMs: number;
 }
 
+/** What stands for one target. */
+export interface DeliveryQueue {
+  target: string;
+  waiting: number;
+  /** When the oldest waiting event happened, Unix ms; null if none waits. */
+  oldestMs: number | null;
+  /** Given up. */
+  dead: number;
+}
+
 const DAY_MS = 86_400_000;
 /** Events are kept so that none is told twice by its key; recordings change their state within this time. */
 const KEEP_EVENTS_MS = 30 * DAY_MS;
@@ -153,6 +163,31 @@ export class Outbox {
         .executeTakeFirst(),
     );
     return row?.dueMs ?? null;
+  }
+
+  /** How much stands for each target of this recorder. Targets for which nothing stands are there too. */
+  async queues(): Promise<DeliveryQueue[]> {
+    const rows = await this.#ask(({ read }) =>
+      read
+        .selectFrom('delivery_tasks as t')
+        .innerJoin('delivery_events as e', 'e.seq', 't.seq')
+        .select(['t.target', 't.state'])
+        .select(({ fn }) => [fn.countAll<number>().as('count'), fn.min<number>('e.at_ms').as('oldestMs')])
+        .where('t.recorder', '=', this.#recorder)
+        .groupBy(['t.target', 't.state'])
+        .execute(),
+    );
+    const names = new Set([...this.#targets.map(({ name }) => name), ...rows.map((row) => row.target)]);
+    return [...names].map((target) => {
+      const of = (state: TaskRow['state']) => rows.find((row) => row.target === target && row.state === state);
+      const waiting = of('waiting');
+      return {
+        target,
+        waiting: Number(waiting?.count ?? 0),
+        oldestMs: waiting?.oldestMs ?? null,
+        dead: Number(of('dead')?.count ?? 0),
+      };
+    });
   }
 
   async done({ target, seq }: Pick<DeliveryTask, 'target' | 'seq'>): Promise<void> {

@@ -2,6 +2,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { CaptureHealth } from '../capture/capture-engine.ts';
+import type { DeliveryQueue } from '../delivery/outbox.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Readiness } from '../recording/admission.ts';
 import type { RecordingControl } from '../recording/control.ts';
@@ -11,6 +12,8 @@ export interface GaugeSources {
   readiness: () => Readiness;
   captureHealth: () => CaptureHealth;
   control: RecordingControl | null;
+  /** May reject: the figures are left out then. */
+  deliveryQueues: () => Promise<DeliveryQueue[]>;
   clock: Clock;
 }
 
@@ -52,6 +55,10 @@ export class LiveGauges {
   readonly #failing = this.#gauge('sipreel_capture_failing_journals', 'Journals whose last write failed', ['worker']);
   readonly #ports = this.#gauge('sipreel_rtp_port_pairs', 'RTP and RTCP port pairs', ['state']);
   readonly #disk = this.#gauge('sipreel_disk_bytes', 'The file system of the data directory', ['state']);
+  readonly #delivery = this.#gauge('sipreel_delivery_events', 'Events that stand for a receiver', ['target', 'state']);
+  readonly #deliveryAge = this.#gauge('sipreel_delivery_oldest_seconds', 'Age of the oldest event that waits', [
+    'target',
+  ]);
   readonly #deaths: Counter;
   readonly #kernelDrops: Counter;
   #deathsTold = 0;
@@ -75,7 +82,7 @@ export class LiveGauges {
     this.#refreshAdmission();
     this.#refreshCapture();
     this.#refreshSilence();
-    await Promise.all([this.#refreshDisk(), this.#refreshKernel()]);
+    await Promise.all([this.#refreshDisk(), this.#refreshKernel(), this.#refreshDelivery()]);
   }
 
   #refreshAdmission(): void {
@@ -127,6 +134,17 @@ export class LiveGauges {
     if (!disk) return this.#disk.reset();
     this.#disk.set({ state: 'free' }, disk.bavail * disk.bsize);
     this.#disk.set({ state: 'total' }, disk.blocks * disk.bsize);
+  }
+
+  async #refreshDelivery(): Promise<void> {
+    const { deliveryQueues, clock } = this.#sources;
+    this.#delivery.reset();
+    this.#deliveryAge.reset();
+    for (const { target, waiting, oldestMs, dead } of await deliveryQueues().catch(() => [])) {
+      this.#delivery.set({ target, state: 'waiting' }, waiting);
+      this.#delivery.set({ target, state: 'given-up' }, dead);
+      this.#deliveryAge.set({ target }, oldestMs === null ? 0 : Math.max(0, clock.wallMs() - oldestMs) / 1_000);
+    }
   }
 
   async #refreshKernel(): Promise<void> {

@@ -1,6 +1,7 @@
 // What the HTTP door needs of the rest, and its settings.
 import type { Importer } from '../archive/importer.ts';
 import type { CaptureHealth } from '../capture/capture-engine.ts';
+import type { DeliveryQueue } from '../delivery/outbox.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Readiness } from '../recording/admission.ts';
@@ -35,6 +36,8 @@ export interface HttpParts {
   audit: AuditLog;
   readiness: () => Readiness;
   captureHealth: () => CaptureHealth;
+  /** May reject with DATABASE_FAILED. */
+  deliveryQueues: () => Promise<DeliveryQueue[]>;
   clock: Clock;
   log: Log;
 }

@@ -144,6 +144,7 @@ onBothDatabases((fresh) => {
     });
     expect(receiver.attempts).toBeGreaterThan(3);
     const [dead] = await outbox.standing({ limit: 5 });
+    expect(await outbox.queues()).toEqual([{ target: 'receiver', waiting: 0, oldestMs: null, dead: 1 }]);
     expect(dead).toMatchObject({ state: 'dead', recordingId: 'a', failure: 'is refused' });
     receiver.failure = () => null;
     expect(await outbox.replay({ eventId: 'other' }, clock.wallMs())).toBe(0);

@@ -92,6 +92,7 @@ export async function openDoor(options: DoorOptions = {}) {
     audit: options.audit?.(recorded) ?? recorded,
     readiness: options.readiness ?? (() => READY),
     captureHealth: () => HEALTH,
+    deliveryQueues: async () => [{ target: 'crm', waiting: 3, oldestMs: null, dead: 1 }],
     clock,
     log: silentLog,
   });
