@@ -110,7 +110,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     await index.keeper.prepare(news.companion);
     await index.library.prepare();
-    const archive = news.archive(index.indexed(files));
+    const indexed = index.indexed(files);
+    const archive = news.archive(indexed);
     const onFiled = (filed: { directory: string; document: RecordingDocument }) => {
       httpDoor?.filed(filed.document);
       options.onFiled?.(filed);
@@ -240,7 +241,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       dataDirectory: places.data,
       library: index.library,
       control: recorder,
-      importer: new Importer({ archive, library: index.library, log, onFiled }),
+      importer: new Importer({ archive: indexed, library: index.library, log, onFiled }),
       audit,
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),

@@ -15,6 +15,7 @@ import { liveRoutes } from './routes/live.ts';
 import { pageRoutes } from './routes/page.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { sessionRoutes } from './routes/session.ts';
+import { vconRoutes } from './routes/vcon.ts';
 import { waveformRoutes } from './routes/waveform.ts';
 import { createServer, type RouteEntry } from './server.ts';
 import { Sessions } from './sessions.ts';
@@ -55,6 +56,7 @@ export function createHttpDoor(parts: HttpParts): HttpDoor {
       recordingRoutes(server, library);
       fileRoutes(server, library, audit);
       waveformRoutes(server, library);
+      vconRoutes(server, library, audit);
       annotationRoutes(server, library, audit);
       if (control) liveRoutes(server, control, audit);
       sessionRoutes(server, doormen, audit, settings.sessionMs);

@@ -19,6 +19,7 @@ const EXPECTED: Record<string, Access> = {
   'GET /api/recordings/:id/audio': 'listen',
   'GET /api/recordings/:id/journal': 'listen',
   'GET /api/recordings/:id/waveform': 'listen',
+  'GET /api/recordings/:id/vcon': 'listen',
   'GET /api/statistics': 'listen',
   'PUT /api/recordings/:id/tags': 'manage',
   'POST /api/recordings/:id/notes': 'manage',
