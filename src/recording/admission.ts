@@ -59,7 +59,7 @@ export type PortOrigin = 'ours' | 'announced';
 
 // The thresholds below are explained in the repository's README ("When it refuses").
 const TICK_MS = 100;
-const TICKS_PER_SAMPLE = 10;
+const SAMPLE_MS = 1_000;
 /** The main thread counts as late by what even the promptest of so many ticks in a row was late: a single pause is none. */
 const LAG_TICKS = 5;
 const OCTETS_PER_MIB = 2 ** 20;
@@ -72,6 +72,7 @@ export class Admission {
   readonly #timers: Timers<'tick'>;
   readonly #lags: number[] = new Array(LAG_TICKS).fill(0);
   #ticks = 0;
+  #sampledMs = 0;
   #draining = false;
   #space: { spool: StorageSpace; archive: StorageSpace } | null = null;
   #spaceError: string | null = null;
@@ -89,6 +90,7 @@ export class Admission {
   /** Begins to watch disk and delays. Resolves when the disk has been measured once. */
   async start(): Promise<void> {
     await this.#measureSpace();
+    this.#sampledMs = this.#parts.clock.nowMs();
     this.#tickLater();
   }
 
@@ -192,8 +194,10 @@ export class Admission {
   #tickLater(): void {
     const dueMs = this.#parts.clock.nowMs() + TICK_MS;
     this.#timers.set('tick', TICK_MS, () => {
-      this.#lags[this.#ticks % LAG_TICKS] = Math.max(0, this.#parts.clock.nowMs() - dueMs);
-      if (++this.#ticks % TICKS_PER_SAMPLE === 0) {
+      const nowMs = this.#parts.clock.nowMs();
+      this.#lags[this.#ticks++ % LAG_TICKS] = Math.max(0, nowMs - dueMs);
+      if (nowMs - this.#sampledMs >= SAMPLE_MS) {
+        this.#sampledMs = nowMs;
         if (this.#askedMs === null) void this.#measureSpace();
         this.#tellChange();
       }

@@ -1,4 +1,5 @@
 // A recorder as its users start it, a load on it, and what became of every recording.
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,11 +20,11 @@ export interface LoadedRecorder extends LoadResult {
   log: LogLine[];
 }
 
-/** `settings` is YAML. `meanwhile` runs beside the load, with the SIP port for UDP. */
+/** `settings` is YAML. `meanwhile` is called when the load begins, with the SIP port for UDP and the recorder's process. */
 export async function loadRecorder(
   plan: Omit<LoadPlan, 'sipPort' | 'directory'>,
   settings = '',
-  meanwhile: (udpPort: number) => void = () => {},
+  meanwhile: (udpPort: number, recorder: ChildProcess) => void = () => {},
 ): Promise<LoadedRecorder> {
   const data = await temporaryDirectory();
   const directory = join(data, 'sipp');
@@ -40,7 +41,7 @@ export async function loadRecorder(
         ?.split(':')
         .at(-1),
     );
-  meanwhile(portOf('udp'));
+  meanwhile(portOf('udp'), server.child);
   const result = await runLoad({ ...plan, sipPort: portOf(plan.transport), directory });
   expect(result).toMatchObject({ exitCode: 0, complaints: '' });
   const recordings = await filedRecordings(data, result.calls.size, full ? 120_000 : 30_000);

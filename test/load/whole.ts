@@ -22,7 +22,8 @@ export function faultsOf({ directory, document }: ListedRecording, log: CallLog)
   const names = document.participants.map((party) => party.name);
   if (names.join() !== `Caller ${log.call},Callee ${log.call}`) say(`parties ${names.join()}`);
   const { channels, sampleRateHz } = readWav(join(directory, 'audio.wav'));
-  const beganMs = log.phases[0]!.atMs;
+  // Audio stands where it was spoken by the clock on the wall.
+  const beganMs = Date.parse(document.times.audioStart!);
   log.phases.forEach(({ what, atMs }, index) => {
     if (what === 'end' || what === 'changing') return;
     const fromMs = atMs - beganMs + MARGIN_MS;
