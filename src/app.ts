@@ -23,6 +23,7 @@ import { type RecorderDatabase, recorderDatabase } from './config/recorder-datab
 import { recorderName } from './config/recorder-name.ts';
 import type { Config } from './config/schema.ts';
 import { storagePlaces } from './config/storage-places.ts';
+import { encryptionOf, storedFiles } from './config/stored-files.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
 import { createHttpDoor, type HttpDoor } from './http/door.ts';
 import { anchoredClock, systemClock } from './lib/clock.ts';
@@ -97,11 +98,19 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(() => index.close());
     const news = openNews({ config, database, index, product: 'sipreel', log });
     closers.push(() => news.close());
+    const encryption = encryptionOf(config);
+    await encryption?.ready().catch((error) => {
+      log.error(
+        { err: error },
+        'no master key: finished recordings wait in the spool, not encrypted, until there is one',
+      );
+    });
     const files = createArchive({
       spoolDirectory: places.spool,
       archiveDirectory: places.archive,
       nameTemplate: config.storage.name,
       journal: config.storage.journal,
+      encryption,
       log,
     });
     await files.prepare().catch(async (error) => {
@@ -291,6 +300,7 @@ function openIndex(config: Config, dataDirectory: string, database: RecorderData
     dataDirectory,
     database: database.index,
     recorder: recorderName(config),
+    files: storedFiles(config),
     keepUntilMs: (document) => nextDueMs(document, config.storage),
     clock: systemClock,
     log,

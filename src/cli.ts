@@ -60,6 +60,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: recover, usage: RECOVER_USAGE };
     },
   },
+  'rotate-keys': {
+    summary: "encrypt the recordings' keys with the first master key",
+    async load() {
+      const { rotateKeysCommand, ROTATE_KEYS_USAGE } = await import('./commands/rotate-keys.ts');
+      return { run: rotateKeysCommand, usage: ROTATE_KEYS_USAGE };
+    },
+  },
   verify: {
     summary: 'check finished recordings against their checksums',
     load: async () => {

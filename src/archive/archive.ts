@@ -6,6 +6,7 @@ import type { Log } from '../lib/log.ts';
 import { type RecordingDocument, recordingDocument } from '../recording/document.ts';
 import type { ArchiveEngine, StorageSpace } from '../recording/engines.ts';
 import type { Disk } from './disk.ts';
+import type { FileEncryption } from './encryption/encryption.ts';
 import { canRename, completeFiling, type FilingOptions, fileRecording, type JournalPolicy } from './filing.ts';
 import { Spool } from './spool.ts';
 
@@ -15,6 +16,8 @@ export interface ArchiveOptions {
   archiveDirectory: string;
   nameTemplate: string;
   journal: JournalPolicy;
+  /** Absent: recordings are filed as they were recorded. */
+  encryption?: FileEncryption | undefined;
   log: Log;
   /** Default: the system's. */
   disk?: Disk;
@@ -29,6 +32,7 @@ export function createArchive(options: ArchiveOptions): ArchiveEngine & { prepar
     root: join(archiveDirectory, 'recordings'),
     nameTemplate,
     journal,
+    ...(options.encryption ? { encryption: options.encryption } : {}),
     ...(options.disk ? { disk: options.disk } : {}),
   };
 

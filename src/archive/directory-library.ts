@@ -22,10 +22,10 @@ import { readAnnotations, writeAnnotations } from './annotations.ts';
 import { syncDirectory } from './atomic-file.ts';
 import { newestFirst, positionOf, readCursor, writeCursor } from './cursor.ts';
 import { type ListRange, listRecordings } from './list.ts';
-import { openRecordingFile, removeRecordingFile } from './recording-file.ts';
 import { type RecordingFinder, RecordingPlaces } from './recording-places.ts';
 import { noteRemoved } from './removed-files.ts';
 import { SerialWork } from './serial-work.ts';
+import { StoredFiles } from './stored-files.ts';
 
 export interface DirectoryLibraryOptions {
   dataDirectory: string;
@@ -33,18 +33,22 @@ export interface DirectoryLibraryOptions {
   log: Log;
   /** Default: a walk over the directories. */
   places?: RecordingFinder;
+  /** Default: files on this disk, not encrypted. */
+  files?: StoredFiles;
 }
 
 export class DirectoryLibrary implements RecordingLibrary {
   readonly #options: DirectoryLibraryOptions;
   readonly #trash: string;
   readonly #places: RecordingFinder;
+  readonly #files: StoredFiles;
   readonly #changes = new SerialWork();
 
   constructor(options: DirectoryLibraryOptions) {
     this.#options = options;
     this.#trash = join(options.dataDirectory, 'trash');
     this.#places = options.places ?? new RecordingPlaces(options.dataDirectory);
+    this.#files = options.files ?? new StoredFiles();
   }
 
   /** Finishes deletions that a crash interrupted. */
@@ -74,7 +78,7 @@ export class DirectoryLibrary implements RecordingLibrary {
   async openFile(recordingId: string, role: RecordedFile['role']): Promise<OpenRecordingFile | null> {
     const found = await this.#places.find(recordingId);
     const file = found?.document.files.find((one) => one.role === role);
-    return found && file ? openRecordingFile(found.directory, file) : null;
+    return found && file ? this.#files.open(found.directory, recordingId, file) : null;
   }
 
   async statistics(query: RecordingQuery): Promise<LibraryStatistics> {
@@ -145,7 +149,7 @@ export class DirectoryLibrary implements RecordingLibrary {
       if (!journal) return;
       await storage(async () => {
         // In this order: cut in between, the file is missed for a while, and the next attempt notes that it is gone.
-        await removeRecordingFile(found.directory, journal);
+        await this.#files.remove(found.directory, journal);
         await noteRemoved(found.directory, journal, this.#options.clock.wallMs());
       });
     });

@@ -3,11 +3,15 @@
 // On one disk:     unfinished ──recording.json written, session.json removed──▶ complete ──renamed──▶ filed
 // On two disks:    unfinished ──copied aside, synced, sums checked, renamed──▶ filed ──session.json, then the rest removed──▶ gone
 //
+// With encryption, files are encrypted in the spool directory once it is complete, or while they are copied; the plain ones go when
+// all encrypted ones have proved right.
+//
 // A crash leaves one of these states. Whoever finds `complete` calls `completeFiling`; `unfinished` is rendered and filed again,
 // and a recording that is filed already is recognised by its id.
 import { basename, dirname, join } from 'node:path';
 import type { RecordingDocument } from '../recording/document.ts';
 import { type Disk, systemDisk } from './disk.ts';
+import { ENCRYPTED, type FileEncryption } from './encryption/encryption.ts';
 import { recordingDay, recordingName } from './names.ts';
 
 /** `always`: capture.pcapng stays beside the audio. `when-needed`: only if the audio does not hold everything. */
@@ -20,6 +24,8 @@ export interface FilingOptions {
   journal: JournalPolicy;
   /** When the spool is on another disk than `root`: a directory beside `root` to copy into. */
   incoming?: string;
+  /** Absent: files stay as they were recorded. */
+  encryption?: FileEncryption;
   disk?: Disk;
 }
 
@@ -34,6 +40,8 @@ export async function fileRecording(
   options: FilingOptions,
 ): Promise<{ directory: string; document: RecordingDocument }> {
   const { disk = systemDisk, journal } = options;
+  const before = options.incoming ? null : await completedBefore(spoolDirectory, document.id, disk);
+  if (before) return { directory: await completeFiling(spoolDirectory, before, options), document: before };
   const journalPath = join(spoolDirectory, JOURNAL_NAME);
   const completed = { ...document, files: [...document.files] };
   if ((journal === 'always' || journalIsNeeded(document)) && (await disk.exists(journalPath))) {
@@ -61,8 +69,8 @@ export async function completeFiling(
   for (let attempt = 1; attempt <= MAX_SAME_NAMES; attempt++) {
     const target = join(day, attempt === 1 ? name : `${name}_${attempt}`);
     if (!(await disk.exists(target))) {
-      if (incoming) await copyTo(target, spoolDirectory, document, incoming, disk);
-      else await renameTo(target, spoolDirectory, document, disk);
+      if (incoming) await copyTo(target, spoolDirectory, document, options);
+      else await renameTo(target, spoolDirectory, document, options);
     } else if (!incoming || !(await isThatRecording(target, document.id, disk))) continue;
     if (incoming) await removeFiled(spoolDirectory, disk);
     return target;
@@ -70,18 +78,38 @@ export async function completeFiling(
   throw new Error(`no free name for ${name} in ${day}`);
 }
 
-async function renameTo(target: string, from: string, document: RecordingDocument, disk: Disk): Promise<void> {
+async function renameTo(target: string, from: string, document: RecordingDocument, options: FilingOptions) {
+  const { disk = systemDisk, encryption } = options;
+  if (encryption) await encryptInPlace(from, document, encryption, disk);
   // Only now: without recording.json the journal is all there is.
   if (!isListed(JOURNAL_NAME, document)) await disk.remove(join(from, JOURNAL_NAME));
   await disk.rename(from, target);
   await disk.syncDirectory(dirname(target));
 }
 
-async function copyTo(target: string, from: string, document: RecordingDocument, incoming: string, disk: Disk) {
-  const aside = join(incoming, basename(from));
+async function encryptInPlace(directory: string, document: RecordingDocument, encryption: FileEncryption, disk: Disk) {
+  const plain: string[] = [];
+  for (const file of document.files) {
+    const path = join(directory, file.name);
+    // What an earlier attempt has encrypted and removed.
+    if (!(await disk.exists(path)) && (await disk.exists(`${path}${ENCRYPTED}`))) continue;
+    await encryption.encrypt(path, directory, document.id, file);
+    plain.push(path);
+  }
+  for (const path of plain) await disk.remove(path);
+}
+
+async function copyTo(target: string, from: string, document: RecordingDocument, options: FilingOptions) {
+  const { disk = systemDisk, encryption } = options;
+  const aside = join(options.incoming!, basename(from));
   await disk.remove(aside);
   await disk.makeDirectory(aside);
-  for (const { name, sha256 } of document.files) {
+  for (const file of document.files) {
+    const { name, sha256 } = file;
+    if (encryption) {
+      await encryption.encrypt(join(from, name), aside, document.id, file);
+      continue;
+    }
     await disk.copySynced(join(from, name), join(aside, name));
     if ((await disk.fingerprint(join(aside, name))).sha256 !== sha256) throw differs(name, aside);
   }
@@ -113,6 +141,13 @@ export async function canRename(from: string, to: string, disk: Disk = systemDis
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
     return false;
   }
+}
+
+/** What an earlier attempt has completed and could not move; the journal may be encrypted and gone by now. */
+async function completedBefore(directory: string, recordingId: string, disk: Disk): Promise<RecordingDocument | null> {
+  if (await disk.exists(join(directory, 'session.json'))) return null;
+  if (!(await isThatRecording(directory, recordingId, disk))) return null;
+  return JSON.parse(await disk.readText(join(directory, DOCUMENT_NAME))) as RecordingDocument;
 }
 
 function isListed(name: string, document: RecordingDocument): boolean {

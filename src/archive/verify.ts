@@ -1,18 +1,25 @@
 // Checks the archive against itself: every recording's files against its recording.json, and the tree against its rules.
 // Reads only. What else knows of recordings (an index) compares with what is yielded here.
+import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { isRecorderError } from '../lib/errors.ts';
 import type { RecordedFile, RecordingDocument } from '../recording/document.ts';
-import { fingerprint } from './atomic-file.ts';
+import type { OpenRecordingFile } from '../recording/library.ts';
+import { ENCRYPTED } from './encryption/encryption.ts';
+import { KEY_FILE } from './encryption/recording-key.ts';
 import { dayDirectories, readRecording } from './list.ts';
 import { recordingDay } from './names.ts';
 import { REMOVED_FILE } from './removed-files.ts';
-import { readWavFacts } from './wav-facts.ts';
+import { StoredFiles } from './stored-files.ts';
+import { WAV_HEAD_OCTETS, wavFacts } from './wav-facts.ts';
 
 export type ProblemCode =
   | 'document-unreadable'
   | 'file-missing'
   | 'file-changed'
+  | 'key-missing'
   | 'audio-wrong'
   | 'leftover'
   | 'wrong-day'
@@ -35,12 +42,15 @@ export interface VerifiedRecording {
 }
 
 /** Files that may stand beside those which recording.json lists. */
-const COMPANIONS = new Set(['recording.json', 'annotations.json', REMOVED_FILE]);
+const COMPANIONS = new Set(['recording.json', 'annotations.json', REMOVED_FILE, KEY_FILE]);
 /** The document rounds to a microsecond. */
 const DURATION_TOLERANCE_MS = 1;
 
 /** Every entry of every day, newest first, with what is wrong about it. Rejects only if the tree itself cannot be read. */
-export async function* verifyRecordings(dataDirectory: string): AsyncGenerator<VerifiedRecording> {
+export async function* verifyRecordings(
+  dataDirectory: string,
+  files: StoredFiles = new StoredFiles(),
+): AsyncGenerator<VerifiedRecording> {
   const firstWithId = new Map<string, string>();
   for await (const { day, directory: dayDirectory } of dayDirectories(dataDirectory)) {
     for (const name of (await readdir(dayDirectory)).sort()) {
@@ -48,7 +58,7 @@ export async function* verifyRecordings(dataDirectory: string): AsyncGenerator<V
       const problems: Problem[] = [];
       const add = (code: ProblemCode, path: string, message: string) =>
         void problems.push({ code, path: relative(dataDirectory, path), message });
-      const document = await verifyOne(directory, add);
+      const document = await verifyOne(directory, files, add);
       if (document) {
         const rightDay = recordingDay(document).replaceAll('/', '-');
         if (rightDay !== day) add('wrong-day', directory, `It began on ${rightDay} and stands under ${day}.`);
@@ -63,7 +73,7 @@ export async function* verifyRecordings(dataDirectory: string): AsyncGenerator<V
 
 type Add = (code: ProblemCode, path: string, message: string) => void;
 
-async function verifyOne(directory: string, add: Add): Promise<RecordingDocument | null> {
+async function verifyOne(directory: string, files: StoredFiles, add: Add): Promise<RecordingDocument | null> {
   if (!(await stat(directory)).isDirectory()) {
     add('not-a-recording', directory, 'A file stands where directories of recordings belong.');
     return null;
@@ -75,9 +85,9 @@ async function verifyOne(directory: string, add: Add): Promise<RecordingDocument
     add('document-unreadable', join(directory, 'recording.json'), `It cannot be read: ${firstLine(error)}`);
     return null;
   }
-  for (const file of document.files) await verifyFile(directory, file, add);
-  await verifyAudio(directory, document, add);
-  const listed = new Set(document.files.map(({ name }) => name));
+  for (const file of document.files) await verifyFile(directory, document, file, files, add);
+  await verifyAudio(directory, document, files, add);
+  const listed = new Set(document.files.flatMap(({ name }) => [name, `${name}${ENCRYPTED}`]));
   for (const name of await readdir(directory)) {
     if (!listed.has(name) && !COMPANIONS.has(name)) {
       add('leftover', join(directory, name), 'It belongs to no recording: recording.json does not list it.');
@@ -86,24 +96,45 @@ async function verifyOne(directory: string, add: Add): Promise<RecordingDocument
   return document;
 }
 
-async function verifyFile(directory: string, file: RecordedFile, add: Add): Promise<void> {
+async function verifyFile(
+  directory: string,
+  document: RecordingDocument,
+  file: RecordedFile,
+  files: StoredFiles,
+  add: Add,
+): Promise<void> {
   const path = join(directory, file.name);
   if (basename(file.name) !== file.name) {
     add('document-unreadable', join(directory, 'recording.json'), 'It lists a file outside of its directory.');
     return;
   }
   try {
-    const { octets, sha256 } = await fingerprint(path);
-    if (octets !== file.octets) add('file-changed', path, `It has ${octets} octets and should have ${file.octets}.`);
-    else if (sha256 !== file.sha256)
-      add('file-changed', path, 'Its content is not what was filed: the SHA-256 differs.');
+    const found = await files.look(directory, file.name);
+    if (!found) return add('file-missing', path, 'It is missing.');
+    const open = await files.open(directory, document.id, file);
+    try {
+      if ((await sha256Of(open)) !== file.sha256)
+        add('file-changed', path, 'Its content is not what was filed: the SHA-256 differs.');
+    } finally {
+      await open.close();
+    }
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    add('file-missing', path, missing ? 'It is missing.' : `It cannot be read: ${firstLine(error)}`);
+    add(isRecorderError(error, 'KEY_MISSING') ? 'key-missing' : 'file-changed', path, firstLine(error));
   }
 }
 
-async function verifyAudio(directory: string, document: RecordingDocument, add: Add): Promise<void> {
+async function sha256Of({ file, read }: OpenRecordingFile): Promise<string> {
+  const hash = createHash('sha256');
+  if (file.octets > 0) for await (const part of read(0, file.octets - 1)) hash.update(part as Buffer);
+  return hash.digest('hex');
+}
+
+async function verifyAudio(
+  directory: string,
+  document: RecordingDocument,
+  files: StoredFiles,
+  add: Add,
+): Promise<void> {
   const file = document.files.find(({ role }) => role === 'audio');
   if (!file || !document.audio || basename(file.name) !== file.name) {
     if (document.audio || file) {
@@ -113,7 +144,7 @@ async function verifyAudio(directory: string, document: RecordingDocument, add: 
   }
   const path = join(directory, file.name);
   try {
-    const { sampleRateHz, channels, durationMs } = await readWavFacts(path);
+    const { sampleRateHz, channels, durationMs } = await wavFactsOf(directory, document.id, file, files);
     const said = document.audio;
     if (sampleRateHz !== said.sampleRateHz || channels !== said.channels) {
       const [is, should] = [`${channels} × ${sampleRateHz} Hz`, `${said.channels} × ${said.sampleRateHz} Hz`];
@@ -122,9 +153,19 @@ async function verifyAudio(directory: string, document: RecordingDocument, add: 
       add('audio-wrong', path, `It lasts ${durationMs} ms and should last ${document.times.durationMs} ms.`);
     }
   } catch (error) {
-    // A missing file has been told.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      add('audio-wrong', path, `Of its audio: ${firstLine(error)}.`);
+    // What cannot be opened has been told.
+    if (!isRecorderError(error)) add('audio-wrong', path, `Of its audio: ${firstLine(error)}.`);
+  }
+}
+
+async function wavFactsOf(directory: string, recordingId: string, file: RecordedFile, files: StoredFiles) {
+  const open = await files.open(directory, recordingId, file);
+  try {
+    const head =
+      file.octets === 0 ? Buffer.alloc(0) : await buffer(open.read(0, Math.min(WAV_HEAD_OCTETS, file.octets) - 1));
+    return wavFacts(head, file.octets);
+  } finally {
+    await open.close();
   }
 }
 

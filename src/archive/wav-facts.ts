@@ -1,5 +1,4 @@
 // What a WAV file says about itself, from its first octets (Microsoft RIFF 1.0; RF64: EBU Tech 3306).
-import { open } from 'node:fs/promises';
 
 export interface WavFacts {
   /** `gsm`: GSM 06.10 as Microsoft packs it, two frames in 65 octets; nothing here decodes it. */
@@ -12,7 +11,7 @@ export interface WavFacts {
 export type WavCoding = 'pcm' | 'alaw' | 'mulaw' | 'gsm';
 
 /** The chunks before the samples are far smaller. */
-const HEAD_OCTETS = 64 << 10;
+export const WAV_HEAD_OCTETS = 64 << 10;
 const UNKNOWN_SIZE = 0xffffffff;
 
 const EXTENSIBLE = 0xfffe;
@@ -29,25 +28,16 @@ const FOREIGN_CODINGS: Record<number, string> = {
 /** GSM in WAV: 320 samples in 65 octets, one channel. */
 const GSM_BLOCK = { octets: 65, samples: 320 };
 
-/** Throws a sentence if it is no WAV file, if its samples are coded otherwise, or if its sizes do not fit the file. */
-export async function readWavFacts(path: string): Promise<WavFacts> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(HEAD_OCTETS, size)), 0, null, 0);
-    return wavFacts(buffer.subarray(0, bytesRead), size);
-  } finally {
-    await file.close();
-  }
-}
-
 /** Whether these first octets are a WAV file's; everything else about it may still be wrong. */
 export function isWav(head: Buffer): boolean {
   const container = head.toString('latin1', 0, 4);
   return (container === 'RIFF' || container === 'RF64') && head.toString('latin1', 8, 12) === 'WAVE';
 }
 
-/** @param head the file's beginning, up to the samples at least; @param fileOctets the length of the whole file */
+/**
+ * Throws a sentence if it is no WAV file, if its samples are coded otherwise, or if its sizes do not fit the file.
+ * @param head the file's beginning, up to the samples at least; @param fileOctets the length of the whole file
+ */
 export function wavFacts(head: Buffer, fileOctets: number): WavFacts {
   if (!isWav(head)) throw new Error('it is no WAV file');
   let riffOctets = head.readUInt32LE(4);

@@ -45,10 +45,12 @@ function fromEnvironment(environment: Record<string, string | undefined>): Recor
   const secret = environment.SIPREEL_DRACHTIO_SECRET;
   const password = environment.SIPREEL_FREESWITCH_PASSWORD;
   const postgres = environment.SIPREEL_INDEX_POSTGRES;
+  const masterKey = environment.SIPREEL_MASTER_KEY;
   return {
     ...(secret ? { drachtio: { secret } } : {}),
     ...(password ? { freeswitch: { password } } : {}),
     ...(postgres ? { index: { postgres } } : {}),
+    ...(masterKey ? { encryption: { masterKey } } : {}),
     ...usersFrom(environment.SIPREEL_ACCESS_USERS),
   };
 }

@@ -5,6 +5,7 @@ import { access, accessMistakes } from './sections/access.ts';
 import { audio } from './sections/audio.ts';
 import { delivery } from './sections/delivery.ts';
 import { drachtio } from './sections/drachtio.ts';
+import { encryption } from './sections/encryption.ts';
 import { freeswitch } from './sections/freeswitch.ts';
 import { http } from './sections/http.ts';
 import { index } from './sections/index.ts';
@@ -32,6 +33,7 @@ export const configSchema = z
     limits: limits.prefault({}),
     audio: audio.prefault({}),
     storage: storage.prefault({}),
+    encryption: encryption.prefault({}),
     rules: rules.prefault({}),
     index: index.prefault({}),
     delivery: delivery.prefault({}),

@@ -55,6 +55,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   ON_HOLD: 409,
   RECORDING_ENDED: 409,
   STORAGE_FAILED: 503,
+  KEY_MISSING: 503,
   DATABASE_FAILED: 503,
   DRAINING: 503,
   NOT_AUDIO: 415,

@@ -29,6 +29,8 @@ export const ERROR_CATALOGUE = {
   STORAGE_READ_ONLY: 'The disk is mounted read-only: look for disk errors (dmesg) and mount it read-write.',
   STORAGE_DENIED: 'The directory may not be written: change its owner, or run the recorder as its owner.',
   STORAGE_IN_USE: 'Another recorder uses the directory: stop it, or give this one a directory of its own.',
+  KEY_MISSING:
+    'No master key opens this recording: add it to encryption.keyFile or SIPREEL_MASTER_KEY, also after newer ones.',
   STORAGE_MISSING: 'A directory is not there: is its disk mounted?',
   CONFIG_INVALID: 'The configuration has mistakes.',
   LISTEN_FAILED: 'An address could not be bound: is another program using it?',

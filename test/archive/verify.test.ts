@@ -77,11 +77,7 @@ describe('verifyRecordings', () => {
   test('a file cut short', async () => {
     await truncate(inPlace('capture.pcapng'), 1000);
     await truncate(inPlace('audio.wav'), 1000);
-    expect(await problems()).toEqual([
-      `file-changed ${place}/audio.wav`,
-      `file-changed ${place}/capture.pcapng`,
-      `audio-wrong ${place}/audio.wav`,
-    ]);
+    expect(await problems()).toEqual([`file-changed ${place}/audio.wav`, `file-changed ${place}/capture.pcapng`]);
   });
 
   test('a file deleted', async () => {

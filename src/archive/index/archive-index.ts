@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { RecordingDocument } from '../../recording/document.ts';
 import type { ArchiveEngine } from '../../recording/engines.ts';
+import type { StoredFiles } from '../stored-files.ts';
 import { IndexKeeper } from './keeper.ts';
 import { IndexLibrary } from './library.ts';
 import { RecordingIndex } from './recording-index.ts';
@@ -16,6 +17,8 @@ export interface ArchiveIndexOptions {
   database: Database<IndexTables>;
   /** Unique among the recorders that share a database. */
   recorder: string;
+  /** Default: files on this disk, not encrypted. */
+  files?: StoredFiles;
   keepUntilMs: (document: RecordingDocument) => number | null;
   clock: Clock;
   log: Log;
@@ -38,7 +41,16 @@ export function createArchiveIndex(options: ArchiveIndexOptions): ArchiveIndex {
   const index = new RecordingIndex(database, recorder);
   const keeper = new IndexKeeper({ ...options, index, root, log });
   return {
-    library: new IndexLibrary({ index, keeper, dataDirectory, root, recorder, clock, log }),
+    library: new IndexLibrary({
+      index,
+      keeper,
+      dataDirectory,
+      root,
+      recorder,
+      clock,
+      log,
+      ...(options.files && { files: options.files }),
+    }),
     keeper,
     overdue: (nowMs, limit) => index.overdue(recorder, nowMs, limit),
     indexed: (archive) => ({
