@@ -1,4 +1,5 @@
 // What a WAV file says about itself, from its first octets (Microsoft RIFF 1.0; RF64: EBU Tech 3306).
+import { open } from 'node:fs/promises';
 
 export interface WavFacts {
   /** `gsm`: GSM 06.10 as Microsoft packs it, two frames in 65 octets; nothing here decodes it. */
@@ -32,6 +33,18 @@ const GSM_BLOCK = { octets: 65, samples: 320 };
 export function isWav(head: Buffer): boolean {
   const container = head.toString('latin1', 0, 4);
   return (container === 'RIFF' || container === 'RF64') && head.toString('latin1', 8, 12) === 'WAVE';
+}
+
+/** As `wavFacts`, of a file. */
+export async function readWavFacts(path: string): Promise<WavFacts> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(WAV_HEAD_OCTETS, size)), 0, null, 0);
+    return wavFacts(buffer.subarray(0, bytesRead), size);
+  } finally {
+    await file.close();
+  }
 }
 
 /**
