@@ -3,10 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
 import { Importer } from './archive/importer.ts';
-import { type ArchiveIndex, createArchiveIndex } from './archive/index/archive-index.ts';
 import { openStorage } from './archive/places.ts';
-import { nextDueMs } from './archive/retention/policy.ts';
-import { RetentionSweeper } from './archive/retention/sweeper.ts';
 import { storageError } from './archive/storage-error.ts';
 import { createCapture } from './capture/capture-engine.ts';
 import { accessOptions } from './config/access-options.ts';
@@ -19,14 +16,14 @@ import {
 } from './config/addresses.ts';
 import { httpSettings } from './config/http-settings.ts';
 import { openNews } from './config/news.ts';
-import { type RecorderDatabase, recorderDatabase } from './config/recorder-database.ts';
-import { recorderName } from './config/recorder-name.ts';
+import { openIndex, startSweeper } from './config/open-index.ts';
+import { recorderDatabase } from './config/recorder-database.ts';
 import type { Config } from './config/schema.ts';
 import { storagePlaces } from './config/storage-places.ts';
 import { encryptionOf, storedFiles } from './config/stored-files.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
 import { createHttpDoor, type HttpDoor } from './http/door.ts';
-import { anchoredClock, systemClock } from './lib/clock.ts';
+import { anchoredClock } from './lib/clock.ts';
 import { continuedAnchor, originOf } from './lib/clock-origin.ts';
 import { closeOnce } from './lib/close.ts';
 import { RecorderError } from './lib/errors.ts';
@@ -94,17 +91,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const database = recorderDatabase(config.index, places.archive, { log, wallMs: Date.now() });
     closers.push(() => database.close());
-    const index = openIndex(config, places.archive, database, log);
+    const index = openIndex(config, database, storedFiles(config), log);
     closers.push(() => index.close());
     const news = openNews({ config, database, index, product: 'sipreel', log });
     closers.push(() => news.close());
     const encryption = encryptionOf(config);
-    await encryption?.ready().catch((error) => {
-      log.error(
-        { err: error },
-        'no master key: finished recordings wait in the spool, not encrypted, until there is one',
-      );
-    });
+    await encryption?.ready().catch((err) => log.error({ err }, NO_MASTER_KEY));
     const files = createArchive({
       spoolDirectory: places.spool,
       archiveDirectory: places.archive,
@@ -232,18 +224,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const orekaAddresses = (await orekaDoor.start()).map(formatHostPort);
 
     const audit = new AuditFile(places.data, clock);
-    const sweeper = new RetentionSweeper({
-      dataDirectory: places.archive,
-      policy: { keepDays: config.storage.keepDays, journalKeepDays: config.storage.journalKeepDays },
-      library: index.library,
-      overdue: (nowMs, limit) => index.overdue(nowMs, limit),
-      reckon: () => index.keeper.rebuild(),
-      audit,
-      clock,
-      log,
-    });
+    const sweeper = startSweeper(config, { index, audit, clock, log });
     closers.push(() => sweeper.close());
-    sweeper.start();
 
     httpDoor = createHttpDoor({
       settings: httpSettings(config),
@@ -295,17 +277,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   }
 }
 
-function openIndex(config: Config, dataDirectory: string, database: RecorderDatabase, log: Log): ArchiveIndex {
-  return createArchiveIndex({
-    dataDirectory,
-    database: database.index,
-    recorder: recorderName(config),
-    files: storedFiles(config),
-    keepUntilMs: (document) => nextDueMs(document, config.storage),
-    clock: systemClock,
-    log,
-  });
-}
+const NO_MASTER_KEY = 'no master key: finished recordings wait in the spool, not encrypted, until there is one';
 
 export interface Signalling {
   connection: DrachtioConnection;
