@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { benchCapacity } from './capacity/capacity.ts';
 import { benchSoak } from './capacity/soak.ts';
 import { benchCapture } from './capture.ts';
+import { benchIndex } from './index-search.ts';
 import { benchRender } from './render.ts';
 import { benchSignalling } from './signalling.ts';
 import { benchSrtpStream } from './srtp-stream.ts';
@@ -78,11 +79,15 @@ const { values: options, positionals: wanted } = parseArgs({
     /** soak. */
     minutes: { type: 'string', default: '30' },
     calls: { type: 'string', default: '1000' },
+    /** index: recordings, and where the databases go (ten million take about 30 GB and an hour for each). */
+    rows: { type: 'string', default: '100000' },
+    directory: { type: 'string' },
   },
 });
 /** Only when they are named: they take minutes. */
 const LONG_BENCHES: Record<string, () => AsyncIterable<string>> = {
   capacity: () => benchCapacity(options.quick),
+  index: () => benchIndex(Number(options.rows), options.directory),
   soak: () => benchSoak(Number(options.minutes), Number(options.calls)),
 };
 const known = [...Object.keys(BENCHES), ...Object.keys(LONG_BENCHES)];

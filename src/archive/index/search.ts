@@ -40,7 +40,7 @@ export async function findRecordings(
   page: { limit: number; before: number | null },
 ): Promise<FoundRecordings> {
   const items: FoundRecording[] = [];
-  const identifiers = await identifiersAsked(database, query);
+  const identifiers = await identifiersAsked(database, kind, query);
   let { before } = page;
   // SQL lets through at least what is asked for; matchesQuery has the last word.
   for (let seen = 0; seen < MOST_ROWS; ) {
@@ -73,12 +73,14 @@ export const isExact = ({ scope, number }: RecordingQuery) =>
 export function matching(
   database: Kysely<IndexTables>,
   kind: DatabaseKind,
-  asked: { query: RecordingQuery; identifiers: readonly string[]; before: number | null },
+  asked: { query: RecordingQuery; identifiers: readonly AskedIdentifier[]; before: number | null },
 ): { rows: Rows; place: string } {
   const { query, identifiers, before } = asked;
   const terms = termsAsked(query);
   const leading = terms.shift();
-  const words = wordsAsked(query).filter(({ column, word }) => column !== 'any' || !identifiers.includes(word));
+  const words = wordsAsked(query).filter(
+    ({ column, word }) => column !== 'any' || !identifiers.some((one) => one.word === word),
+  );
   const trigrams = words.filter(({ word }) => [...word].length >= SHORTEST_WORD);
   const led = leading !== undefined && !leading.weak;
   let rows: Rows;
@@ -110,28 +112,61 @@ export function matching(
   }
   const rest = place === 'x.rowid' ? words.filter((word) => !trigrams.includes(word)) : words;
   for (const { column, word } of rest) rows = rows.where(contains(column, word));
-  for (const identifier of identifiers) rows = rows.where(isOrContains(kind, identifier));
+  for (const { places } of identifiers) rows = rows.where('r.place', 'in', places);
   return { rows: exactly(rows, query), place };
 }
 
-/** Those of the free text's words that are identifiers of some recording. */
-export async function identifiersAsked(database: Kysely<IndexTables>, { text }: RecordingQuery): Promise<string[]> {
-  const words = wordsOf(text ?? '');
-  if (words.length === 0) return [];
-  const terms = words.flatMap((word) => [term('call', word), term('id', word)]);
-  const known = await database.selectFrom('terms').select('term').distinct().where('term', 'in', terms).execute();
-  const found = new Set(known.map((row) => row.term));
-  return words.filter((word) => found.has(term('call', word)) || found.has(term('id', word)));
+/** A word of the free text that is an identifier of some recording, and all places where it is one or stands in a text. */
+export interface AskedIdentifier {
+  word: string;
+  places: number[];
 }
 
-/** A word that is an identifier, and may stand in texts too: rare, so that all its places can be gathered. */
-function isOrContains(kind: DatabaseKind, word: string) {
-  const terms = sql`select place from terms where term in (${term('call', word)}, ${term('id', word)})`;
-  const texts =
-    kind === 'sqlite' && [...word].length >= SHORTEST_WORD
-      ? sql`select rowid from recording_text where recording_text match ${trigramQuery([{ column: 'any', word }])}`
-      : sql`select r.place from recordings as r where ${contains('any', word)}`;
-  return sql<boolean>`r.place in (${terms} union ${texts})`;
+/** An identifier leads to so few recordings that their places are gathered first; of more, the newest count. */
+const MOST_PLACES = 5_000;
+
+export async function identifiersAsked(
+  database: Kysely<IndexTables>,
+  kind: DatabaseKind,
+  { text }: RecordingQuery,
+): Promise<AskedIdentifier[]> {
+  const found: AskedIdentifier[] = [];
+  for (const word of wordsOf(text ?? '')) {
+    const terms = [term('call', word), term('id', word)];
+    const identified = await database
+      .selectFrom('terms')
+      .select('place')
+      .where('term', 'in', terms)
+      .limit(MOST_PLACES)
+      .execute();
+    if (identified.length === 0) continue;
+    const others = await containing(database, kind, word);
+    found.push({ word, places: [...new Set([...identified, ...others].map(({ place }) => place))] });
+  }
+  return found;
+}
+
+async function containing(
+  database: Kysely<IndexTables>,
+  kind: DatabaseKind,
+  word: string,
+): Promise<{ place: number }[]> {
+  if (kind === 'sqlite' && [...word].length >= SHORTEST_WORD) {
+    return database
+      .selectFrom('recording_text')
+      .select('rowid as place')
+      .where(sql<boolean>`recording_text match ${trigramQuery([{ column: 'any', word }])}`)
+      .orderBy('rowid', 'desc')
+      .limit(MOST_PLACES)
+      .execute();
+  }
+  const rows = await database
+    .selectFrom('recordings as r')
+    .select('r.place')
+    .where(contains('any', word))
+    .limit(MOST_PLACES)
+    .execute();
+  return rows;
 }
 
 interface AskedTerm {

@@ -28,7 +28,7 @@ export async function sumUp(
     sums.bySource[source as keyof LibraryStatistics['bySource']] += count;
   };
   if (isExact(query)) {
-    const identifiers = await identifiersAsked(database, query);
+    const identifiers = await identifiersAsked(database, kind, query);
     const groups = await matching(database, kind, { query, identifiers, before: null })
       .rows.select(({ fn }) => [
         'r.state',
