@@ -4,6 +4,7 @@ import { closeOnce } from '../lib/close.ts';
 import type { RecordingDocument } from '../recording/document.ts';
 import { isLoopback } from './host-check.ts';
 import { type Listeners, listen } from './listeners.ts';
+import { LiveEars } from './live-ears.ts';
 import { LocalAccess } from './local-access.ts';
 import { Metrics } from './metrics.ts';
 import type { HttpParts } from './parts.ts';
@@ -11,6 +12,7 @@ import { annotationRoutes } from './routes/annotations.ts';
 import { fileRoutes } from './routes/files.ts';
 import { healthRoutes } from './routes/health.ts';
 import { importRoutes } from './routes/import.ts';
+import { listenRoutes } from './routes/listen.ts';
 import { liveRoutes } from './routes/live.ts';
 import { pageRoutes } from './routes/page.ts';
 import { recordingRoutes } from './routes/recordings.ts';
@@ -58,7 +60,12 @@ export function createHttpDoor(parts: HttpParts): HttpDoor {
       waveformRoutes(server, library);
       vconRoutes(server, library, audit);
       annotationRoutes(server, library, audit);
-      if (control) liveRoutes(server, control, audit);
+      if (control) {
+        const ears = new LiveEars(control, clock, log);
+        closers.push(async () => ears.close());
+        liveRoutes(server, control, audit);
+        listenRoutes(server, { control, ears, doormen, audit, clock });
+      }
       sessionRoutes(server, doormen, audit, settings.sessionMs);
       if (parts.importer)
         importRoutes(server, { ...parts, importer: parts.importer, maxOctets: settings.importMaxOctets });

@@ -6,6 +6,8 @@ export type AuditAction =
   | 'logout'
   | 'play'
   | 'download'
+  /** To a running call. */
+  | 'listen'
   | 'tag'
   | 'note'
   | 'hold'

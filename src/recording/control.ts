@@ -1,5 +1,6 @@
 // Orders to running recordings from people and rules: pause, resume, stop. The recorder carries them out; doors and commands give them.
 import type { CallDescription } from './call.ts';
+import type { RenderJob } from './engines.ts';
 import type { SessionState } from './session-state.ts';
 
 /** What of a recording an order is about. */
@@ -24,6 +25,8 @@ export interface RecordingControl {
   stop(recordingId: string, order: Omit<ControlOrder, 'target'>): Promise<void>;
   /** Running recordings, newest first. */
   live(): LiveRecordingView[];
+  /** Where the media of a running recording is, and what it is, as of now; null if it does not run. For listening in. */
+  media(recordingId: string): RenderJob | null;
 }
 
 export interface LiveRecordingView {
@@ -44,6 +47,8 @@ export interface LiveStreamView {
   label: string | null;
   /** 0 is left; null as long as it is not known. */
   channel: number | null;
+  /** Who sends it, as far as that is known. */
+  participantId: string | null;
   /** The client sends (no hold of its own). */
   receiving: boolean;
   /** Paused by us. */

@@ -15,6 +15,7 @@ export function describeLive(state: SessionState, figures: Record<string, Stream
       streamId,
       label,
       channel: attributed.get(streamId)?.channel ?? null,
+      participantId: attributed.get(streamId)?.participantId ?? null,
       receiving,
       paused: Boolean(paused),
       packets: figures[streamId]?.packets ?? 0,

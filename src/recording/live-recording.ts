@@ -11,12 +11,13 @@ import { Timers } from '../lib/timers.ts';
 import type { Warning } from './call.ts';
 import type { ControlOrder, LiveRecordingView } from './control.ts';
 import { describeLive } from './describe-live.ts';
-import type { CaptureSession } from './engines.ts';
+import type { CaptureSession, RenderJob } from './engines.ts';
 import { maskKeys } from './key-masking.ts';
 import type { MediaFormat, OfferedStream, SipRecord, StreamAddress, StreamStatistics } from './media.ts';
 import { MediaGate, takesMedia } from './media-gate.ts';
 import { changeParties, changeSenders } from './parties.ts';
 import type { ActiveRecording, UpdateRecording } from './recorder-interface.ts';
+import { renderJob } from './render-job.ts';
 import type { AppliedRule, CallFacts } from './rules.ts';
 import type { BringingSession, EndReason, SessionState, SessionStream } from './session-state.ts';
 import { carriesDigits } from './sip-digits.ts';
@@ -122,6 +123,10 @@ export class LiveRecording implements ActiveRecording {
   }
 
   /** With figures about a second old. */
+  media(): RenderJob {
+    return renderJob(this.#parts.state, { layout: 'stereo', sampleRateHz: null }).job;
+  }
+
   view(): LiveRecordingView {
     const { clock, capture } = this.#parts;
     if (clock.nowMs() >= this.#figuresMs + FIGURES_AGE_MS) {

@@ -13,7 +13,14 @@ import {
   type RefusalCode,
 } from './admission.ts';
 import type { ControlOrder, LiveRecordingView, RecordingControl } from './control.ts';
-import type { ArchiveEngine, CaptureEngine, CaptureEvents, CaptureSession, RestoredStream } from './engines.ts';
+import type {
+  ArchiveEngine,
+  CaptureEngine,
+  CaptureEvents,
+  CaptureSession,
+  RenderJob,
+  RestoredStream,
+} from './engines.ts';
 import type { Finisher } from './finisher.ts';
 import { LiveRecording, type LiveRecordingParts, type RecordingLimits } from './live-recording.ts';
 import type { AnnouncedAddress, AnnouncedPort } from './media.ts';
@@ -132,6 +139,10 @@ export class LiveRecorder implements Recorder, RecordingControl {
 
   live(): LiveRecordingView[] {
     return [...this.#running.values()].map(({ recording }) => recording.view()).reverse();
+  }
+
+  media(recordingId: string): RenderJob | null {
+    return this.#running.get(recordingId)?.recording.media() ?? null;
   }
 
   /** From now on every new recording is refused with DRAINING. Resolves when the last running one is sealed. */

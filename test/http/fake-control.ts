@@ -6,7 +6,7 @@ export function fakeControl(views: LiveRecordingView[] = []): RecordingControl {
   const known = async (recordingId: string) => {
     if (!views.some((view) => view.recordingId === recordingId)) throw new RecorderError('NOT_FOUND');
   };
-  return { pause: known, resume: known, stop: known, live: () => views };
+  return { pause: known, resume: known, stop: known, live: () => views, media: () => null };
 }
 
 export function liveView(recordingId: string, aor: string): LiveRecordingView {
@@ -20,7 +20,17 @@ export function liveView(recordingId: string, aor: string): LiveRecordingView {
       statedStartMs: null,
       extraHeaders: [],
     },
-    streams: [{ streamId: 's0', label: '1', channel: 0, receiving: true, paused: false, lastPacketMs: null }],
+    streams: [
+      {
+        streamId: 's0',
+        label: '1',
+        channel: 0,
+        participantId: 'p1',
+        receiving: true,
+        paused: false,
+        lastPacketMs: null,
+      },
+    ],
     paused: false,
     peer: null,
   };

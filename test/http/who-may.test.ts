@@ -32,6 +32,8 @@ const EXPECTED: Record<string, Access> = {
   'POST /api/import/:name': 'import',
   'PUT /api/import/:name': 'import',
   'GET /api/live': 'listen',
+  'GET /api/live/events': 'listen',
+  'GET /api/live/:id/listen': 'listen',
   'POST /api/live/:id/pause': 'manage',
   'POST /api/live/:id/resume': 'manage',
   'POST /api/live/:id/stop': 'manage',
@@ -44,7 +46,7 @@ const EXPECTED: Record<string, Access> = {
   'GET /metrics': 'listen',
 };
 
-const isStatic = (url: string) => url.startsWith('/api/docs') || !/^\/(api|livez|readyz|metrics)/.test(url);
+const isStatic = (url: string) => url.startsWith('/api/docs') || !/^\/(api\/|livez$|readyz$|metrics$)/.test(url);
 const filledIn = (url: string) => url.replace(':id', recordingId(99)).replace(':noteId', 'none');
 
 describe('every route with every role', () => {
@@ -83,7 +85,9 @@ describe('every route with every role', () => {
           expect([401, 403], name).not.toContain(answer.status);
         }
         expect(answer.status, name).toBeLessThan(500);
-        await answer.arrayBuffer();
+        // Events go on until somebody leaves.
+        if (url === '/api/live/events' && answer.ok) await answer.body?.cancel();
+        else await answer.arrayBuffer();
       }
     }
   });

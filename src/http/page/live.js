@@ -2,7 +2,7 @@
 import { ask, may } from './api.js';
 import { confirmed, el, fill, say } from './dom.js';
 import { LiveSound } from './live-sound.js';
-import { duration, partyAddress, partyName, SOURCES, title } from './words.js';
+import { duration, inOrder, partyAddress, partyName, SOURCES, title } from './words.js';
 
 /** Quieter than this is an empty meter. */
 const SILENCE_DB = -60;
@@ -54,7 +54,7 @@ export function showLive(main, session, counted) {
       cards.set(item.recordingId, card);
       list.prepend(card.element);
       card.showTime(Date.now() + aheadMs);
-      say(`New call: ${title(item.participants)}`);
+      say(`New call: ${title(withSides(item))}`);
     }
     fill(
       state,
@@ -149,7 +149,8 @@ function callCard(call, session, { listen }) {
     }
   }
 
-  function update(item) {
+  function update(told) {
+    const item = { ...told, participants: withSides(told) };
     startMs = item.startMs;
     paused = item.paused;
     element.classList.toggle('paused', paused);
@@ -213,6 +214,15 @@ function callCard(call, session, { listen }) {
   }
 
   return card;
+}
+
+/** Whoever is heard on the left has called. */
+function withSides({ participants, streams }) {
+  const sided = participants.map((party) => {
+    const channel = streams.find(({ participantId }) => participantId === party.participantId)?.channel ?? null;
+    return { ...party, channel, role: ['caller', 'callee'][channel] ?? 'other' };
+  });
+  return inOrder(sided);
 }
 
 const sideName = (channel) => ['Left', 'Right'][channel] ?? `Channel ${channel + 1}`;

@@ -11,6 +11,8 @@ const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3];
 const STEP_S = 5;
 const POINTS = 4_000;
 const CHANNEL_HEIGHT_PX = 72;
+/** What fills the height at the least: quieter calls are not drawn larger. */
+const LEAST_PEAK = 0.1;
 const MOST_MARKS = 500;
 
 /**
@@ -111,6 +113,8 @@ export function createPlayer({ id, audio, times, participants }, marks) {
         peaks,
         duration: lengthS,
         height: CHANNEL_HEIGHT_PX,
+        // The same for both sides, so that a quiet one looks quiet; a quiet call is still seen.
+        maxPeak: Math.max(LEAST_PEAK, ...peaks.map((side) => Math.max(0, ...side))),
         barWidth: 2,
         barGap: 1,
         barRadius: 1,

@@ -32,6 +32,7 @@ const liveRecording = z.object({
       streamId: z.string(),
       label: z.string().nullable(),
       channel: z.number().nullable(),
+      participantId: z.string().nullable().describe('Who sends it, as far as that is known'),
       receiving: z.boolean().describe('False while the client holds it'),
       paused: z.boolean().describe('By us'),
       packets: z.number().optional(),
@@ -60,7 +61,7 @@ export function liveRoutes(server: Server, control: RecordingControl, audit: Aud
         items: control
           .live()
           .filter(({ call }) => callInScope(call, scope))
-          .map(shown),
+          .map(shownCall),
       };
     },
   );
@@ -103,13 +104,13 @@ const SUMMARIES = {
 };
 
 /** Throws NOT_FOUND, also for what is outside the caller's scope. */
-function liveFor({ scope }: Caller, control: RecordingControl, recordingId: string): LiveRecordingView {
+export function liveFor({ scope }: Caller, control: RecordingControl, recordingId: string): LiveRecordingView {
   const view = control.live().find((one) => one.recordingId === recordingId);
   if (!view || !callInScope(view.call, scope)) throw new RecorderError('NOT_FOUND', 'Or it has ended.');
   return view;
 }
 
-function shown({ call, ...view }: LiveRecordingView): z.infer<typeof liveRecording> {
+export function shownCall({ call, ...view }: LiveRecordingView): z.infer<typeof liveRecording> {
   return {
     ...view,
     participants: call.participants.map(({ participantId, aor, name }) => ({ participantId, aor, name })),
