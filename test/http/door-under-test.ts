@@ -10,6 +10,7 @@ import { createHttpDoor } from '../../src/http/door.ts';
 import { findLocalApi } from '../../src/http/local-access.ts';
 import type { HttpSettings } from '../../src/http/parts.ts';
 import { TokenStore } from '../../src/http/tokens.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Readiness } from '../../src/recording/admission.ts';
 import type { AuditEntry, AuditLog } from '../../src/recording/audit.ts';
@@ -23,6 +24,8 @@ export interface DoorOptions {
   control?: RecordingControl;
   readiness?: () => Readiness;
   audit?: (file: AuditLog) => AuditLog;
+  /** Default: one that stands still. */
+  time?: Clock;
 }
 
 export const READY: Readiness = {
@@ -55,7 +58,8 @@ const HEALTH: CaptureHealth = {
 export async function openDoor(options: DoorOptions = {}) {
   const dataDirectory = await temporaryDirectory();
   const clock = new ManualClock();
-  const library = new DirectoryLibrary({ dataDirectory, clock, log: silentLog });
+  const time = options.time ?? clock;
+  const library = new DirectoryLibrary({ dataDirectory, clock: time, log: silentLog });
   await library.prepare();
   const archive = createArchive({
     spoolDirectory: dataDirectory,
@@ -66,7 +70,7 @@ export async function openDoor(options: DoorOptions = {}) {
   });
   await archive.prepare();
   const told: AuditEntry[] = [];
-  const file = new AuditFile(dataDirectory, clock);
+  const file = new AuditFile(dataDirectory, time);
   const recorded: AuditLog = {
     write: async (entry) => {
       await file.write(entry);
@@ -93,14 +97,14 @@ export async function openDoor(options: DoorOptions = {}) {
     readiness: options.readiness ?? (() => READY),
     captureHealth: () => HEALTH,
     deliveryQueues: async () => [{ target: 'crm', waiting: 3, oldestMs: null, dead: 1 }],
-    clock,
+    clock: time,
     log: silentLog,
   });
   onTestFinished(door.close);
   const { addresses, loginLink, routes } = await door.start();
   const { port } = addresses[0]!;
   const url = `http://127.0.0.1:${port}`;
-  const tokens = new TokenStore(dataDirectory, clock);
+  const tokens = new TokenStore(dataDirectory, time);
   const local = (await findLocalApi(dataDirectory))!;
 
   /** With a token, or none. */
@@ -130,7 +134,6 @@ export async function openDoor(options: DoorOptions = {}) {
 
   return {
     dataDirectory,
-    clock,
     library,
     told,
     door,
