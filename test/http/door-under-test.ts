@@ -134,6 +134,7 @@ export async function openDoor(options: DoorOptions = {}) {
 
   return {
     dataDirectory,
+    clock,
     library,
     told,
     door,
