@@ -233,6 +233,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       library: index.library,
       control: recorder,
       importer: new Importer({ archive: indexed, library: index.library, log, onFiled }),
+      initiator: door,
       audit,
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),

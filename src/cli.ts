@@ -88,6 +88,13 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: freeswitch, usage: FREESWITCH_USAGE };
     },
   },
+  record: {
+    summary: 'ask a recording client to be recorded',
+    load: async () => {
+      const { record, RECORD_USAGE } = await import('./commands/record.ts');
+      return { run: record, usage: RECORD_USAGE };
+    },
+  },
   live: {
     summary: 'show the recordings that run now',
     load: async () => {

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { findLocalApi } from '../http/local-access.ts';
 import type { ProblemDetails } from '../http/problem.ts';
-import { RecorderError } from '../lib/errors.ts';
+import { ERROR_CATALOGUE, type ErrorCode, RecorderError } from '../lib/errors.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
 
@@ -23,27 +23,41 @@ export class LocalRecorder {
   }
 
   /** The answer's JSON; null if it has no content. Rejects with NOT_RUNNING, or with what the recorder says is wrong. */
-  async ask<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<T> {
+  async ask<T>(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    body?: object,
+    withinMs = ANSWER_WITHIN_MS,
+  ): Promise<T> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.#token}` };
     if (body) headers['content-type'] = 'application/json';
     const answer = await fetch(`${this.url}${path}`, {
       method,
       headers,
       ...(body && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      signal: AbortSignal.timeout(withinMs),
     }).catch((error: Error) => {
       throw new RecorderError('NOT_RUNNING', `${this.url}: ${error.message}`, { cause: error });
     });
     const text = await answer.text();
     if (answer.ok) return (text === '' ? null : JSON.parse(text)) as T;
-    throw new Error(problemText(text) ?? `${this.url} answers ${answer.status}`);
+    throw problemOf(text) ?? new Error(`${this.url} answers ${answer.status}`);
   }
 }
 
-function problemText(text: string): string | null {
+/** What the recorder says is wrong, with its code if it is one of ours. */
+class ToldProblem extends RecorderError {
+  constructor(code: ErrorCode, message: string) {
+    super(code);
+    this.message = message;
+  }
+}
+
+function problemOf(text: string): Error | null {
   try {
-    const { title, detail } = JSON.parse(text) as ProblemDetails;
-    return `${title}: ${detail}`;
+    const { title, detail, code } = JSON.parse(text) as ProblemDetails;
+    const words = `${title}: ${detail}`;
+    return Object.hasOwn(ERROR_CATALOGUE, code) ? new ToldProblem(code as ErrorCode, words) : new Error(words);
   } catch {
     return null;
   }

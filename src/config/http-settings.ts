@@ -5,7 +5,7 @@ import type { Config } from './schema.ts';
 
 const HOUR_MS = 3_600_000;
 
-export function httpSettings({ http }: Config): HttpSettings {
+export function httpSettings({ http, outgoing }: Config): HttpSettings {
   const { hosts, trustedProxies, metrics, requestsPerMinute } = http;
   return {
     listen: http.listen.map((text) => parseHostPort(text)!),
@@ -14,6 +14,7 @@ export function httpSettings({ http }: Config): HttpSettings {
     metrics,
     requestsPerMinute,
     importMaxOctets: Math.round(http.importMaxMiB * 2 ** 20),
+    outgoingClients: outgoing.clients,
     sessionMs: http.sessionHours * HOUR_MS,
     sessionIdleMs: http.sessionIdleHours * HOUR_MS,
   };

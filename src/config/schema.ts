@@ -12,6 +12,7 @@ import { index } from './sections/index.ts';
 import { limits } from './sections/limits.ts';
 import { log } from './sections/log.ts';
 import { oreka } from './sections/oreka.ts';
+import { outgoing } from './sections/outgoing.ts';
 import { rtp } from './sections/rtp.ts';
 import { rules } from './sections/rules.ts';
 import { shutdown } from './sections/shutdown.ts';
@@ -27,6 +28,7 @@ export const configSchema = z
     access: access.prefault({}),
     oreka: oreka.prefault({}),
     freeswitch: freeswitch.prefault({}),
+    outgoing: outgoing.prefault({}),
     rtp: rtp.prefault({}),
     drachtio: drachtio.prefault({}),
     http: http.prefault({}),

@@ -15,6 +15,7 @@ import { importRoutes } from './routes/import.ts';
 import { listenRoutes } from './routes/listen.ts';
 import { liveRoutes } from './routes/live.ts';
 import { pageRoutes } from './routes/page.ts';
+import { recordRoutes } from './routes/record.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { vconRoutes } from './routes/vcon.ts';
@@ -66,6 +67,7 @@ export function createHttpDoor(parts: HttpParts): HttpDoor {
         liveRoutes(server, control, audit);
         listenRoutes(server, { control, ears, doormen, audit, clock });
       }
+      if (parts.initiator) recordRoutes(server, parts.initiator, settings.outgoingClients, audit);
       sessionRoutes(server, doormen, audit, settings.sessionMs);
       if (parts.importer)
         importRoutes(server, { ...parts, importer: parts.importer, maxOctets: settings.importMaxOctets });

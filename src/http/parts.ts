@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Readiness } from '../recording/admission.ts';
 import type { AuditLog } from '../recording/audit.ts';
-import type { RecordingControl } from '../recording/control.ts';
+import type { RecordingControl, RecordingInitiator } from '../recording/control.ts';
 import type { RecordingLibrary } from '../recording/library.ts';
 
 export interface HttpSettings {
@@ -19,6 +19,8 @@ export interface HttpSettings {
   metrics: 'token' | 'open';
   /** Of one token, page session or, without either, address. */
   requestsPerMinute: number;
+  /** Recording clients that we may be told to call: addresses, networks, host names. */
+  outgoingClients: string[];
   sessionMs: number;
   sessionIdleMs: number;
   /** The largest file that is taken by import. */
@@ -33,6 +35,8 @@ export interface HttpParts {
   control: RecordingControl | null;
   /** Null: nothing can be handed in. */
   importer: Importer | null;
+  /** Null: no recording can be begun from here, and there is no route for it. */
+  initiator: RecordingInitiator | null;
   audit: AuditLog;
   readiness: () => Readiness;
   captureHealth: () => CaptureHealth;

@@ -46,7 +46,9 @@ const TITLES: Record<number, string> = {
   421: 'Wrong host',
   429: 'Too many requests',
   500: 'Something went wrong here',
+  502: 'Somebody else refused',
   503: 'Not possible now',
+  504: 'Somebody else did not answer',
 };
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -61,6 +63,14 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   NOT_AUDIO: 415,
   BROKEN_AUDIO: 422,
   IMPORT_TOO_LARGE: 413,
+  NO_PORTS: 503,
+  TOO_MANY_RECORDINGS: 503,
+  STORAGE_LOW: 503,
+  CAPTURE_BEHIND: 503,
+  OVERLOADED: 503,
+  CLIENT_REFUSED: 502,
+  CLIENT_SILENT: 504,
+  DESTINATION_NOT_ALLOWED: 403,
 };
 
 /** What the client is told. Details of our own faults stay in the log. */

@@ -19,6 +19,7 @@ export type AuditAction =
   | 'pause'
   | 'resume'
   | 'stop'
+  | 'record'
   | 'token-created'
   | 'token-revoked';
 

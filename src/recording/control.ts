@@ -29,6 +29,21 @@ export interface RecordingControl {
   media(recordingId: string): RenderJob | null;
 }
 
+export interface RecordRequest {
+  /** Of a recording client: `sip:HOST`, checked by `parseSipTarget`. */
+  uri: string;
+  /** Null: until the client ends it. */
+  durationMs: number | null;
+}
+
+export interface RecordingInitiator {
+  /**
+   * Asks a client to be recorded. Resolves with the recordings' ids when they run. Rejects with CLIENT_REFUSED,
+   * CLIENT_SILENT, or why nothing can be recorded now.
+   */
+  record(request: RecordRequest): Promise<string[]>;
+}
+
 export interface LiveRecordingView {
   recordingId: string;
   source: SessionState['source'];

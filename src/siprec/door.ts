@@ -2,12 +2,16 @@
 import type { Clock } from '../lib/clock.ts';
 import { closeOnce } from '../lib/close.ts';
 import type { Log } from '../lib/log.ts';
+import type { RecordingInitiator, RecordRequest } from '../recording/control.ts';
 import type { ActiveRecording } from '../recording/recorder-interface.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import type { AccessGate } from './access/gate.ts';
 import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
+import type { AnsweredInvite } from './client-invite.ts';
+import { OutgoingSessions } from './outgoing-sessions.ts';
 import { Recordings } from './recordings.ts';
-import { RecordingSession, type SessionEnvironment } from './session.ts';
+import { RecordingSession } from './session.ts';
+import type { SessionEnvironment } from './session-environment.ts';
 import { originOf, type RecordingSessionSnapshot } from './session-origin.ts';
 import type { RestoredHold, SiprecDoorState, SiprecRecorder } from './shared-recording.ts';
 import { refusalForCode } from './sip-status.ts';
@@ -47,7 +51,7 @@ export interface RestoredRecording {
   door: unknown;
 }
 
-export interface SiprecDoor {
+export interface SiprecDoor extends RecordingInitiator {
   /**
    * Goes on with recordings of a previous process whose dialogs the SIP server still knows. To be called before `start`.
    * Returns, by recording id, what is to be called when the recorder ends the recording; those missing there hold nothing
@@ -82,6 +86,7 @@ class Door implements SiprecDoor {
   readonly #sessions = new Map<string, RecordingSession>();
   /** By the SIP server's dialog id, from the 200 on. */
   readonly #dialogs = new Map<string, RecordingSession>();
+  readonly #outgoing: OutgoingSessions;
   #closing = false;
 
   constructor(options: SiprecDoorOptions) {
@@ -103,6 +108,18 @@ class Door implements SiprecDoor {
       requestInDialog: (request) => requestInDialog(srf, clock, request),
       onDialog: (dialogId, session) => this.#dialogs.set(dialogId, session),
     };
+    const { product, mediaAddress: addressFor } = this.#environment;
+    const session = ({ asRequest }: AnsweredInvite) => {
+      const key = sessionKey(asRequest);
+      const ours = new RecordingSession(originOf(asRequest), { ...this.#environmentOf(key), acceptPlainCalls: true });
+      this.#sessions.set(key, ours);
+      return ours;
+    };
+    this.#outgoing = new OutgoingSessions({ srf, clock, recorder, product, mediaAddress: addressFor, session });
+  }
+
+  record(request: RecordRequest): Promise<string[]> {
+    return this.#outgoing.record(request);
   }
 
   get sessions(): number {
@@ -138,6 +155,7 @@ class Door implements SiprecDoor {
 
   readonly close = closeOnce(async () => {
     this.#closing = true;
+    this.#outgoing.close();
     const all = Promise.all([...this.#sessions.values()].map((session) => session.close('stopped')));
     const { promise, resolve } = Promise.withResolvers<void>();
     const limit = this.#options.clock.after(CLOSE_LIMIT_MS, resolve);

@@ -27,8 +27,8 @@ export class SessionJournal {
     this.#write('received', raw, arrivalMs, remote);
   }
 
-  sent(raw: string, remote: Endpoint): void {
-    this.#write('sent', raw, this.#parts.clock.nowMs(), remote);
+  sent(raw: string, remote: Endpoint, timeMs = this.#parts.clock.nowMs()): void {
+    this.#write('sent', raw, timeMs, remote);
   }
 
   /** A request of ours and what came back. */

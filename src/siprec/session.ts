@@ -1,26 +1,11 @@
-// One recording session: a SIP dialog with a recording client (RFC 7866 §6.2, RFC 3261 §12 to §15).
-//
-//              INVITE
-//                │
-//            starting ──refused, cancelled, failed──▶ ended
-//                │ 200 sent
-//            answered ──BYE, no ACK──────────────────▶ ended
-//                │ ACK
-//           established ──BYE────────────────────────▶ ended
-//                │ the recorder ended the recording, or we close
-//             ending (BYE sent) ──any response───────▶ ended
-//
-// Requests that change the session are handled one after the other; BYE waits for nobody. What a change means for the
-// recordings is the content's business.
-import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
 import { judgeInvite } from './invite.ts';
 import { bodyOf } from './multipart.ts';
 import { OwnRequests } from './own-requests.ts';
-import type { Recordings } from './recordings.ts';
 import { SessionContent, type SessionContentParts } from './session-content.ts';
+import type { SessionEnvironment } from './session-environment.ts';
 import { SessionHeaders } from './session-headers.ts';
 import { SessionJournal } from './session-journal.ts';
 import { peerOf, type RecordingSessionSnapshot, type SessionOrigin } from './session-origin.ts';
@@ -28,28 +13,9 @@ import { refuseInterval, SessionTimer } from './session-timer.ts';
 import type { RestoredHold } from './shared-recording.ts';
 import { headerList } from './sip-headers.ts';
 import { logLevelOf, refusalForCode, refusalForError, type SipRefusal } from './sip-status.ts';
-import type { IncomingRequest, InDialogRequest, InDialogResult, OutgoingResponse } from './srf.ts';
+import type { IncomingRequest, InDialogResult, OutgoingResponse } from './srf.ts';
 
 export type SessionPhase = 'starting' | 'answered' | 'established' | 'ending' | 'ended';
-
-export interface SessionEnvironment {
-  recordings: Recordings;
-  clock: Clock;
-  log: Log;
-  /** OpenSIPS loses a final answer that arrives within about a millisecond. */
-  answerDelayMs: number;
-  acceptPlainCalls: boolean;
-  /** For the Server header of our answers. */
-  product: string;
-  /** Our media address as seen from that client. */
-  mediaAddress: (peerHost: string) => Promise<string>;
-  /** The dialog as plain data, if the SIP server gives it out. */
-  dialogState: (dialogId: string) => unknown;
-  requestInDialog: (request: InDialogRequest) => Promise<InDialogResult>;
-  /** The dialog exists from here on; called before any request inside it can arrive. */
-  onDialog: (dialogId: string, session: RecordingSession) => void;
-  onEnded: (session: RecordingSession) => void;
-}
 
 /** Those that may carry SDP or metadata; they are handled one after the other. */
 const CHANGING_METHODS = new Set(['INVITE', 'UPDATE', 'INFO', 'MESSAGE', 'NOTIFY']);
@@ -164,12 +130,21 @@ export class RecordingSession {
     return this.#phase === 'ending' || this.#phase === 'ended';
   }
 
-  /** Answers the INVITE, on every path. Never rejects. */
-  async start(invite: IncomingRequest): Promise<void> {
+  get recordingIds(): string[] {
+    return this.#content.recordingIds;
+  }
+
+  /** Resolves when the session is over. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** Answers the INVITE, on every path. `asked`: our own request, to which it is the answer. Never rejects. */
+  async start(invite: IncomingRequest, asked?: { raw: string; timeMs: number }): Promise<void> {
     invite.onCancel((reasons) => this.#abort('cancelled', null, reasons));
     let refusal: SipRefusal | null;
     try {
-      refusal = await this.#startRecording(invite);
+      refusal = await this.#startRecording(invite, asked);
       await this.#untilAnswerTime(invite);
       if (!refusal && !this.#aborted) {
         this.#accept(invite);
@@ -211,7 +186,7 @@ export class RecordingSession {
   }
 
   /** Null if there is something to answer 200 to. */
-  async #startRecording(invite: IncomingRequest): Promise<SipRefusal | null> {
+  async #startRecording(invite: IncomingRequest, asked?: { raw: string; timeMs: number }): Promise<SipRefusal | null> {
     const { acceptPlainCalls, mediaAddress } = this.#environment;
     const { headers, remote } = invite;
     const body = bodyOf(invite);
@@ -224,6 +199,7 @@ export class RecordingSession {
     }
     this.#host = await mediaAddress(remote.host);
     await this.#content.begin(body, offer, invite.arrivalMs);
+    if (asked) this.#journal.sent(asked.raw, invite.remote, asked.timeMs);
     this.#journal.received(invite);
     return null;
   }

@@ -14,12 +14,13 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Readiness } from '../../src/recording/admission.ts';
 import type { AuditEntry, AuditLog } from '../../src/recording/audit.ts';
-import type { RecordingControl } from '../../src/recording/control.ts';
+import type { RecordingControl, RecordingInitiator } from '../../src/recording/control.ts';
 import type { RecordingScope } from '../../src/recording/scope.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 export interface DoorOptions {
+  initiator?: RecordingInitiator;
   settings?: Partial<HttpSettings>;
   control?: RecordingControl;
   readiness?: () => Readiness;
@@ -84,6 +85,7 @@ export async function openDoor(options: DoorOptions = {}) {
       trustedProxies: [],
       metrics: 'token',
       requestsPerMinute: 100_000,
+      outgoingClients: [],
       sessionMs: 12 * 3_600_000,
       sessionIdleMs: 2 * 3_600_000,
       importMaxOctets: 1 << 20,
@@ -93,6 +95,7 @@ export async function openDoor(options: DoorOptions = {}) {
     library,
     control: options.control ?? null,
     importer: new Importer({ archive, library, log: silentLog, onFiled: () => {} }),
+    initiator: options.initiator ?? null,
     audit: options.audit?.(recorded) ?? recorded,
     readiness: options.readiness ?? (() => READY),
     captureHealth: () => HEALTH,

@@ -1,6 +1,11 @@
 // Running recordings that are none.
 import { RecorderError } from '../../src/lib/errors.ts';
-import type { LiveRecordingView, RecordingControl } from '../../src/recording/control.ts';
+import type {
+  LiveRecordingView,
+  RecordingControl,
+  RecordingInitiator,
+  RecordRequest,
+} from '../../src/recording/control.ts';
 
 export function fakeControl(views: LiveRecordingView[] = []): RecordingControl {
   const known = async (recordingId: string) => {
@@ -35,3 +40,12 @@ export function liveView(recordingId: string, aor: string): LiveRecordingView {
     peer: null,
   };
 }
+
+/** Every client is willing. */
+export const fakeInitiator: RecordingInitiator & { asked: RecordRequest[] } = {
+  asked: [],
+  async record(request) {
+    this.asked.push(request);
+    return ['019e0000-0000-7000-8000-000000000001'];
+  },
+};

@@ -8,7 +8,7 @@ import type { RecordingControl } from '../../src/recording/control.ts';
 import { exampleDocument } from '../archive/example-document.ts';
 import { fileExample, recordingId } from '../archive/library-suite.ts';
 import { type DoorUnderTest, openDoor } from './door-under-test.ts';
-import { fakeControl, liveView } from './fake-control.ts';
+import { fakeControl, fakeInitiator, liveView } from './fake-control.ts';
 
 const ID = recordingId(1);
 
@@ -37,6 +37,7 @@ const EXPECTED: Record<string, Access> = {
   'POST /api/live/:id/pause': 'manage',
   'POST /api/live/:id/resume': 'manage',
   'POST /api/live/:id/stop': 'manage',
+  'POST /api/record': 'manage',
   'POST /api/session': 'public',
   'GET /api/session': 'listen',
   'DELETE /api/session': 'listen',
@@ -51,7 +52,7 @@ const filledIn = (url: string) => url.replace(':id', recordingId(99)).replace(':
 
 describe('every route with every role', () => {
   test('no route is forgotten, and each is for whom it should be', async () => {
-    const { routes } = await openDoor({ control: fakeControl() });
+    const { routes } = await openDoor({ control: fakeControl(), initiator: fakeInitiator });
     const dynamic = routes.filter(({ url, method }) => !isStatic(url) && method !== 'HEAD');
     expect(Object.fromEntries(dynamic.map(({ method, url, access }) => [`${method} ${url}`, access]))).toEqual(
       EXPECTED,
@@ -66,7 +67,7 @@ describe('every route with every role', () => {
   });
 
   test('nobody gets further than the own role', async () => {
-    const door = await openDoor({ control: fakeControl() });
+    const door = await openDoor({ control: fakeControl(), initiator: fakeInitiator });
     const tokens: [string, string | null][] = [['nobody', null]];
     for (const role of ROLES) tokens.push([role, await door.newToken(role)]);
     tokens.push(['forged', `sipreel_${'A'.repeat(43)}`]);
@@ -90,6 +91,29 @@ describe('every route with every role', () => {
         else await answer.arrayBuffer();
       }
     }
+  });
+
+  test('only listed clients are called, and only for those who see every recording', async () => {
+    const { newToken, send, told } = await openDoor({
+      initiator: fakeInitiator,
+      settings: { outgoingClients: ['10.0.0.0/8', 'src.example.com'] },
+    });
+    const manager = await newToken('manage');
+    const asks = async (uri: string, token = manager) => (await send('POST', '/api/record', token, { uri })).status;
+    fakeInitiator.asked.length = 0;
+    expect(await asks('sip:10.1.2.3:5070;transport=tcp')).toBe(201);
+    expect(await asks('sip:SRC.example.com')).toBe(201);
+    expect(await asks('sip:11.1.2.3')).toBe(403);
+    expect(await asks('sip:src.example.com.evil.example')).toBe(403);
+    expect(await asks('sip:10.1.2.3;maddr=11.1.2.3')).toBe(400);
+    expect(await asks('sip:10.1.2.3?Route=11.1.2.3')).toBe(400);
+    expect(await asks('sip:10.1.2.3\r\nX: y')).toBe(400);
+    expect(await asks('sip:10.1.2.3', await newToken('manage', { parties: ['1*'] }))).toBe(403);
+    expect(fakeInitiator.asked.map(({ uri }) => uri)).toEqual([
+      'sip:10.1.2.3:5070;transport=tcp',
+      'sip:SRC.example.com',
+    ]);
+    expect(told.filter(({ action }) => action === 'record')).toHaveLength(5);
   });
 
   test('an address that does not exist tells nobody anything', async () => {
