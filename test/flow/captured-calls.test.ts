@@ -43,7 +43,9 @@ function compare(channel: Int16Array, sent: SentPacket[]) {
     const packets = sent.slice(first, first + packetsPerPiece);
     if (packets.at(-1)!.atMs - packets[0]!.atMs > packetsPerPiece * 20 + 40) continue; // a hold lies inside
     const piece = Int16Array.from(packets.flatMap(({ samples }) => [...samples]));
-    const at = Math.round((packets[0]!.atMs * RATE) / 1000);
+    // By the packet that was sent most nearly in time: a busy machine sends some of them late.
+    const beganMs = Math.min(...packets.map(({ atMs }, index) => atMs - index * 20));
+    const at = Math.round((beganMs * RATE) / 1000);
     const found = likeness(channel, at, piece, 0, piece.length, 400);
     worst = Math.min(worst, found.correlation);
     shiftsMs.push((found.shift * 1000) / RATE);

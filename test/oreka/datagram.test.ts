@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type OrekaHeader, readDatagram } from '../../src/oreka/datagram.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 import { bye, CALL_ID, captured, invite, message } from './texts.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/oreka/', import.meta.url));
@@ -222,11 +223,12 @@ describe('anything', () => {
   });
 
   test('65,507 line breaks, colons or blanks are read in milliseconds', () => {
-    const beganMs = performance.now();
-    for (const octet of ['\n', ':', ' ', 'a: b\n', 'v=0\n']) {
-      const text = `INVITE sip:a SIP/2.0\nCall-ID: a\n${octet.repeat(65_400 / octet.length)}`;
-      expect(readDatagram(Buffer.from(text)).ok).toBe(false);
-    }
-    expect(performance.now() - beganMs).toBeLessThan(500);
+    const { cpuMs } = cpuTime(() => {
+      for (const octet of ['\n', ':', ' ', 'a: b\n', 'v=0\n']) {
+        const text = `INVITE sip:a SIP/2.0\nCall-ID: a\n${octet.repeat(65_400 / octet.length)}`;
+        expect(readDatagram(Buffer.from(text)).ok).toBe(false);
+      }
+    });
+    expect(cpuMs).toBeLessThan(500);
   });
 });
