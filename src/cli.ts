@@ -46,6 +46,27 @@ const COMMANDS: Record<string, CommandEntry> = {
       return { run: deliveries, usage: DELIVERIES_USAGE };
     },
   },
+  show: {
+    summary: 'show one recording: who, when, how well, what happened',
+    load: async () => {
+      const { show, SHOW_USAGE } = await import('./commands/show.ts');
+      return { run: show, usage: SHOW_USAGE };
+    },
+  },
+  play: {
+    summary: 'play a recording here, or write its WAV out',
+    load: async () => {
+      const { play, PLAY_USAGE } = await import('./commands/play.ts');
+      return { run: play, usage: PLAY_USAGE };
+    },
+  },
+  export: {
+    summary: 'hand recordings on, as WAV, JSON or vCon',
+    load: async () => {
+      const { exportRecordings, EXPORT_USAGE } = await import('./commands/export.ts');
+      return { run: exportRecordings, usage: EXPORT_USAGE };
+    },
+  },
   reindex: {
     summary: 'bring the index in line with the recordings',
     async load() {

@@ -1,49 +1,114 @@
-// `sipreel list`: finished recordings in the data directory, newest first.
+// `sipreel list`: finished recordings, newest first, all of them or those that answer a question.
 import { parseArgs } from 'node:util';
-import { type ListedRecording, listRecordings } from '../archive/list.ts';
-import { storagePlaces } from '../config/storage-places.ts';
+import { recordingDocument } from '../recording/document.ts';
+import { type LibraryRecording, MAX_PAGE, type RecordingQuery } from '../recording/library.ts';
 import { EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
-import { configFromFlags } from './serve-options.ts';
-import { describeParty, describeQuality, formatDuration } from './show-recording.ts';
+import { withLibrary } from './local-library.ts';
+import { describeParty, describeQuality, formatDuration, printable } from './show-recording.ts';
 
-export const LIST_USAGE = `sipreel list [--json] [--limit N] [--data DIR] [--config FILE]
+const { state: states, source: sources } = recordingDocument.shape;
 
-Finished recordings, newest first. With --json one recording.json per line, with its directory.
+export const LIST_USAGE = `sipreel list [filters] [--limit N] [--json] [--data DIR] [--config FILE]
 
-  --limit N   how many at the most (20; 0 for all)`;
+Finished recordings, newest first. With --json one recording.json per line, with its directory. All filters have to fit.
+Works beside the running recorder and without it.
+
+  --number N      a party's whole number, however written
+  --party TEXT    part of a party's name or address
+  --text WORDS    words in parties, group, tags and notes, or whole identifiers
+  --call-id ID    SIP Call-ID, communication session id or Session-ID
+  --group ID, --tag TAG
+  --from TIME     begun then or later: 2026-01-31, 2026-01-31T12:00:00Z, or 12h and 7d ago (days are UTC)
+  --to TIME       begun before then
+  --state STATE   ${states.options.join(', ')}
+  --source DOOR   ${sources.options.join(', ')}
+  --limit N       how many at the most (20; 0 for all)`;
+
+const text = { type: 'string' } as const;
+const OPTIONS = {
+  number: text,
+  party: text,
+  text,
+  'call-id': text,
+  group: text,
+  tag: text,
+  from: text,
+  to: text,
+  state: text,
+  source: text,
+  limit: { type: 'string', default: '20' },
+  json: { type: 'boolean', default: false },
+  data: text,
+  config: text,
+} as const;
+
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
 export async function list(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      json: { type: 'boolean', default: false },
-      limit: { type: 'string', default: '20' },
-      data: { type: 'string' },
-      config: { type: 'string' },
-    },
-  });
+  const { values } = parseArgs({ args, options: OPTIONS });
   const limit = Number(values.limit);
-  if (!Number.isInteger(limit) || limit < 0) {
-    console.error('--limit needs a whole number');
+  const query = Number.isInteger(limit) && limit >= 0 ? readQuery(values) : '--limit needs a whole number';
+  if (typeof query === 'string') {
+    console.error(query);
     return EXIT_USAGE;
   }
-  const config = configFromFlags({ data: values.data, config: values.config });
-  const unreadable = (directory: string, error: unknown) =>
-    console.error(`${directory}: recording.json cannot be read: ${(error as Error).message.split('\n')[0]}`);
-  let shown = 0;
-  for await (const recording of listRecordings(storagePlaces(config).archive, unreadable)) {
-    console.log(
-      values.json ? JSON.stringify({ directory: recording.directory, ...recording.document }) : line(recording),
-    );
-    shown++;
-    if (limit > 0 && shown >= limit) break;
-  }
-  if (shown === 0 && !values.json) console.log(`No recordings in ${config.data}.`);
-  return EXIT_OK;
+  return withLibrary(values, async ({ library, dataDirectory }) => {
+    let shown = 0;
+    let after: string | null = null;
+    do {
+      const room = limit === 0 ? MAX_PAGE : Math.min(MAX_PAGE, limit - shown);
+      const page = await library.search(query, { limit: room, after });
+      for (const recording of page.items) console.log(values.json ? jsonOf(recording) : line(recording));
+      shown += page.items.length;
+      after = page.next;
+    } while (after !== null && (limit === 0 || shown < limit));
+    if (shown === 0 && !values.json) {
+      const asked = Object.keys(query).length > 0;
+      console.log(asked ? 'No recording answers that.' : `No recordings in ${dataDirectory}.`);
+    }
+    return EXIT_OK;
+  });
 }
 
-function line({ directory, document }: ListedRecording): string {
+/** Or what is wrong. */
+function readQuery(values: Values): RecordingQuery | string {
+  const query: RecordingQuery = {};
+  for (const name of ['number', 'party', 'text', 'group', 'tag'] as const) {
+    const value = values[name];
+    if (value !== undefined) query[name] = value;
+  }
+  if (values['call-id'] !== undefined) query.callId = values['call-id'];
+  const state = states.safeParse(values.state);
+  if (state.success) query.state = state.data;
+  else if (values.state !== undefined) return `--state is one of ${states.options.join(', ')}`;
+  const source = sources.safeParse(values.source);
+  if (source.success) query.source = source.data;
+  else if (values.source !== undefined) return `--source is one of ${sources.options.join(', ')}`;
+  for (const [name, key] of [['from', 'fromMs'] as const, ['to', 'toMs'] as const]) {
+    const value = values[name];
+    if (value === undefined) continue;
+    const ms = readMoment(value, Date.now());
+    if (Number.isNaN(ms)) return `--${name} is a time like 2026-01-31, 2026-01-31T12:00:00Z, 12h or 7d, not ${value}`;
+    query[key] = ms;
+  }
+  return query;
+}
+
+/** Unix ms; NaN if it is none. */
+function readMoment(value: string, nowMs: number): number {
+  const [, count, unit] = /^(\d{1,5})([dh])$/.exec(value) ?? [];
+  if (count !== undefined) return nowMs - Number(count) * (unit === 'd' ? 86_400_000 : 3_600_000);
+  const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value);
+  return isTime ? Date.parse(value) : Number.NaN;
+}
+
+const jsonOf = ({ directory, document }: LibraryRecording) => JSON.stringify({ directory, ...document });
+
+function line({ directory, document }: LibraryRecording): string {
   const start = document.times.start.slice(0, 19).replace('T', ' ');
   const parties = `${describeParty(document, 'caller')} > ${describeParty(document, 'callee')}`;
-  return `${start}  ${formatDuration(document.times.durationMs).padStart(8)}  ${parties}  ${describeQuality(document)}\n    ${directory}`;
+  const quality = document.source === 'import' ? 'handed in as a file' : describeQuality(document);
+  const duration = formatDuration(document.times.durationMs).padStart(8);
+  const facts = printable(`${start}  ${duration}  ${parties}  ${quality}`);
+  return `${facts}\n    ${directory ?? `${document.id}, on another recorder`}`;
 }

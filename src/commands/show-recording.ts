@@ -41,3 +41,8 @@ export function formatDuration(durationMs: number): string {
     ? `${hours}:${String(minutes).padStart(2, '0')}:${String(Math.floor(rest)).padStart(2, '0')}`
     : `${minutes}:${rest.toFixed(1).padStart(4, '0')}`;
 }
+
+/** Texts come from the wire: no control character reaches the terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, '\u{FFFD}');
+}

@@ -51,6 +51,15 @@ export class RecordingIndex {
     return { place, directory, recorder, ...recordingOf(content) };
   }
 
+  /** Ids that begin with hexadecimal digits and hyphens, so many at the most. Reads all ids. */
+  async idsStartingWith(prefix: string, limit: number): Promise<string[]> {
+    if (!/^[0-9a-f-]+$/.test(prefix)) return [];
+    const rows = await this.#ask(({ read }) =>
+      read.selectFrom('recordings').select('id').where('id', 'like', `${prefix}%`).limit(limit).execute(),
+    );
+    return rows.map((row) => row.id);
+  }
+
   statistics(query: RecordingQuery): Promise<LibraryStatistics> {
     return this.#ask(({ read, kind }) => sumUp(read, kind, query));
   }

@@ -1,0 +1,108 @@
+// Finished recordings for commands, beside a running recorder or without one: by the index if there is one, else by the directories.
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DirectoryLibrary } from '../archive/directory-library.ts';
+import { createArchiveIndex } from '../archive/index/archive-index.ts';
+import { RecordingIndex } from '../archive/index/recording-index.ts';
+import { listRecordings } from '../archive/list.ts';
+import { recorderDatabase } from '../config/recorder-database.ts';
+import { recorderName } from '../config/recorder-name.ts';
+import type { Config } from '../config/schema.ts';
+import { storagePlaces } from '../config/storage-places.ts';
+import { systemClock } from '../lib/clock.ts';
+import { RecorderError } from '../lib/errors.ts';
+import type { LibraryRecording, RecordingLibrary } from '../recording/library.ts';
+import { processLog } from './process-log.ts';
+import { configFromFlags } from './serve-options.ts';
+
+export interface LocalLibrary {
+  library: RecordingLibrary;
+  /** Where the recorder keeps everything: for the audit log. */
+  dataDirectory: string;
+  /** At most two: more than one is none. */
+  idsStartingWith(prefix: string): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** Opens what `--data` and `--config` name, and closes it when the work is done. */
+export async function withLibrary<T>(
+  flags: { data?: string | undefined; config?: string | undefined },
+  work: (local: LocalLibrary) => Promise<T>,
+): Promise<T> {
+  const local = await openLibrary(configFromFlags({ data: flags.data, config: flags.config }));
+  try {
+    return await work(local);
+  } finally {
+    await local.close();
+  }
+}
+
+/** By its id or a beginning of it that no other id has. Rejects with NOT_FOUND. */
+export async function findRecording({ library, idsStartingWith }: LocalLibrary, id: string): Promise<LibraryRecording> {
+  const asked = id.trim().toLowerCase();
+  const found = await library.get(asked);
+  if (found) return found;
+  const [first, second] = /^[0-9a-f-]{1,36}$/.test(asked) ? await idsStartingWith(asked) : [];
+  if (second !== undefined) throw new RecorderError('NOT_FOUND', `Several ids begin with ${asked}: give more of it.`);
+  const recording = first === undefined ? null : await library.get(first);
+  if (!recording) throw new RecorderError('NOT_FOUND', `Asked for: ${id}`);
+  return recording;
+}
+
+async function openLibrary(config: Config): Promise<LocalLibrary> {
+  const places = storagePlaces(config);
+  const log = processLog('warn', 2);
+  return (await openIndexed(config, places, log)) ?? openDirectories(places, log);
+}
+
+type Places = ReturnType<typeof storagePlaces>;
+type Log = ReturnType<typeof processLog>;
+
+/** Null if there is no index, if it is empty, or if it cannot be opened by this user. */
+async function openIndexed(config: Config, { data, archive }: Places, log: Log): Promise<LocalLibrary | null> {
+  if (config.index.postgres === null && !(await exists(join(archive, 'index.sqlite')))) return null;
+  const recorder = recorderName(config);
+  const database = recorderDatabase(config.index, archive, { log, wallMs: systemClock.wallMs() });
+  const index = new RecordingIndex(database.index, recorder);
+  const others = { dataDirectory: archive, database: database.index, recorder, keepUntilMs: () => null };
+  const { library, close } = createArchiveIndex({ ...others, clock: systemClock, log });
+  const empty = await index.isEmpty().catch((error: Error) => {
+    log.warn({ err: error }, 'the index cannot be used: the directories are read');
+    return true;
+  });
+  if (empty) {
+    await database.close();
+    return null;
+  }
+  return {
+    library,
+    dataDirectory: data,
+    idsStartingWith: (prefix) => index.idsStartingWith(prefix, 2),
+    async close() {
+      await close();
+      await database.close();
+    },
+  };
+}
+
+function openDirectories({ data, archive }: Places, log: Log): LocalLibrary {
+  return {
+    library: new DirectoryLibrary({ dataDirectory: archive, clock: systemClock, log }),
+    dataDirectory: data,
+    async idsStartingWith(prefix) {
+      const found: string[] = [];
+      for await (const { document } of listRecordings(archive)) {
+        if (document.id.startsWith(prefix)) found.push(document.id);
+        if (found.length === 2) break;
+      }
+      return found;
+    },
+    close: async () => {},
+  };
+}
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
