@@ -124,7 +124,10 @@ export function createPlayer({ id, audio, times, participants }, marks) {
         plugins: [regions],
         ...colours(),
       });
-      for (const mark of marks.slice(0, MOST_MARKS)) addMark(regions, mark);
+      // Before it knows the length, every mark would be at its beginning.
+      surfer.once('ready', () => {
+        for (const mark of marks.slice(0, MOST_MARKS)) addMark(regions, mark);
+      });
     } catch (error) {
       if (!closed) fill(wave, failure(error, draw));
     }
