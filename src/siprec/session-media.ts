@@ -30,6 +30,11 @@ export interface SessionMediaSnapshot {
   keys: StreamKeysSnapshot;
   mediaKeys: MediaKeysSnapshot;
   answer: AnswerState | null;
+  /** Keys of streams that we did not want, and of those whose hold may mean nothing but that. Absent in older snapshots. */
+  unwanted?: string[];
+  doubtful?: string[];
+  /** By m-line: what the client's answers to offers of ours have changed. */
+  held?: boolean[];
 }
 
 export class SessionMedia {
@@ -43,7 +48,7 @@ export class SessionMedia {
   /** Keys of the streams that our latest SDP made `inactive` by our own wish. */
   #unwanted: ReadonlySet<string> = new Set();
   /** Keys of streams that the client offered as held after that: it may have meant nothing but our wish. */
-  readonly #doubtful = new Set<string>();
+  #doubtful = new Set<string>();
 
   /** `sessionId` is the o= session id of our answers: digits. */
   constructor(sessionId: string, keys = new StreamKeys(), mediaKeys = new MediaKeys(randomBytes)) {
@@ -58,6 +63,12 @@ export class SessionMedia {
     // The known streams meet the offer that they come from: each gets its own key again.
     media.applyOffer(snapshot.offer);
     media.#answer = snapshot.answer;
+    media.#unwanted = new Set(snapshot.unwanted);
+    media.#doubtful = new Set(snapshot.doubtful);
+    snapshot.held?.forEach((held, index) => {
+      const line = media.#lines[index];
+      if (line) line.held = held;
+    });
     return media;
   }
 
@@ -68,6 +79,9 @@ export class SessionMedia {
       keys: this.#keys.snapshot(),
       mediaKeys: this.#mediaKeys.snapshot(),
       answer: this.#answer,
+      unwanted: [...this.#unwanted],
+      doubtful: [...this.#doubtful],
+      held: this.#lines.map(({ held }) => held),
     };
   }
 
