@@ -20,7 +20,8 @@ import { openIndex, startSweeper } from './config/open-index.ts';
 import { recorderDatabase } from './config/recorder-database.ts';
 import type { Config } from './config/schema.ts';
 import { storagePlaces } from './config/storage-places.ts';
-import { encryptionOf, storedFiles } from './config/stored-files.ts';
+import { storeMirror } from './config/store-mirror.ts';
+import { encryptionOf, storeCopies, storedFiles } from './config/stored-files.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
 import { createHttpDoor, type HttpDoor } from './http/door.ts';
 import { anchoredClock } from './lib/clock.ts';
@@ -91,7 +92,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const database = recorderDatabase(config.index, places.archive, { log, wallMs: Date.now() });
     closers.push(() => database.close());
-    const index = openIndex(config, database, storedFiles(config), log);
+    const copies = await storeCopies(config);
+    const index = openIndex(config, database, storedFiles(config, copies), log);
     closers.push(() => index.close());
     const news = openNews({ config, database, index, product: 'sipreel', log });
     closers.push(() => news.close());
@@ -111,7 +113,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     await index.keeper.prepare(news.companion);
     await index.library.prepare();
-    const indexed = index.indexed(files);
+    const mirror = storeMirror(config, copies, index, log);
+    closers.push(async () => mirror?.close());
+    await mirror?.start();
+    const indexed = mirror ? mirror.mirrored(index.indexed(files)) : index.indexed(files);
     const archive = news.archive(indexed);
     const onFiled = (filed: { directory: string; document: RecordingDocument }) => {
       httpDoor?.filed(filed.document);

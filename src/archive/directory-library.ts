@@ -1,7 +1,7 @@
 // The library over the tree of directories alone. Every search reads recording.json files from the newest on until its page
 // is full, so a rare match in a large archive is slow; results are exact. An index takes its place where that is too slow.
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
@@ -23,6 +23,7 @@ import { syncDirectory } from './atomic-file.ts';
 import { newestFirst, positionOf, readCursor, writeCursor } from './cursor.ts';
 import { type ListRange, listRecordings } from './list.ts';
 import { type RecordingFinder, RecordingPlaces } from './recording-places.ts';
+import { REMOTE_FILE } from './remote/remote-file.ts';
 import { noteRemoved } from './removed-files.ts';
 import { SerialWork } from './serial-work.ts';
 import { StoredFiles } from './stored-files.ts';
@@ -54,7 +55,20 @@ export class DirectoryLibrary implements RecordingLibrary {
   /** Finishes deletions that a crash interrupted. */
   async prepare(): Promise<void> {
     await mkdir(this.#trash, { recursive: true, mode: 0o750 });
-    for (const name of await readdir(this.#trash)) await rm(join(this.#trash, name), { recursive: true, force: true });
+    for (const name of await readdir(this.#trash)) {
+      const grave = join(this.#trash, name);
+      // A store may keep us waiting: `emptyTrash` sees to those.
+      const isRemote = await access(join(grave, REMOTE_FILE)).then(
+        () => true,
+        () => false,
+      );
+      if (!isRemote) await rm(grave, { recursive: true, force: true });
+    }
+  }
+
+  /** Tries again to remove from the store what could not be removed there when its recording was deleted. */
+  async emptyTrash(): Promise<void> {
+    for (const name of await readdir(this.#trash)) await this.#bury(join(this.#trash, name), name.split('_')[0]!);
   }
 
   async search(query: RecordingQuery, page: PageRequest): Promise<RecordingPage> {
@@ -135,7 +149,7 @@ export class DirectoryLibrary implements RecordingLibrary {
         await syncDirectory(this.#trash);
       });
       this.#places.forget(recordingId);
-      await storage(() => rm(grave, { recursive: true, force: true }));
+      await this.#bury(grave, recordingId);
     });
   }
 
@@ -153,6 +167,19 @@ export class DirectoryLibrary implements RecordingLibrary {
         await noteRemoved(found.directory, journal, this.#options.clock.wallMs());
       });
     });
+  }
+
+  /** The recording is gone already, whatever a store says: what is left there is removed later. */
+  async #bury(grave: string, recordingId: string): Promise<void> {
+    try {
+      await this.#files.removeAll(grave, recordingId);
+    } catch (error) {
+      const err = (error as Error).message;
+      this.#options.log.warn(
+        { recordingId, err },
+        'copies of a deleted recording are still in the store: will be tried again',
+      );
+    }
   }
 
   async *#matching(query: RecordingQuery, notAfter?: string): AsyncGenerator<LibraryRecording> {

@@ -1,6 +1,6 @@
 // The files of filed recordings, wherever they are and in whatever form: as they were recorded, encrypted, or in a store. Everybody who
 // reads one reads it through here, and gets what was recorded.
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RecorderError } from '../lib/errors.ts';
 import type { RecordedFile } from '../recording/document.ts';
@@ -10,6 +10,7 @@ import { decrypted } from './encryption/encrypted-file.ts';
 import { ENCRYPTED } from './encryption/encryption.ts';
 import { MasterKeys } from './encryption/master-keys.ts';
 import { readRecordingKey } from './encryption/recording-key.ts';
+import { REMOTE_FILE, readRemote } from './remote/remote-file.ts';
 
 /** Copies of files in a store. */
 export interface RemoteCopies {
@@ -17,6 +18,8 @@ export interface RemoteCopies {
   open(directory: string, storedName: string): Promise<ByteSource | null>;
   /** Removes the copy if there is one. Rejects if the store does not answer. */
   remove(directory: string, storedName: string): Promise<void>;
+  /** Removes all copies of a recording that is being deleted; its remote.json is in `directory`. Rejects likewise. */
+  removeAll(directory: string, recordingId: string): Promise<void>;
 }
 
 export interface StoredFilesOptions {
@@ -71,6 +74,18 @@ export class StoredFiles {
       await this.#remote?.remove(directory, stored);
       await rm(join(directory, stored), { force: true });
     }
+  }
+
+  /** Everything of a recording that is being deleted, from where it was put aside. Rejects if copies are left in a store. */
+  async removeAll(aside: string, recordingId: string): Promise<void> {
+    for (const name of await readdir(aside)) {
+      if (name !== REMOTE_FILE) await rm(join(aside, name), { recursive: true, force: true });
+    }
+    if (this.#remote) await this.#remote.removeAll(aside, recordingId);
+    else if (Object.keys(await readRemote(aside)).length > 0) {
+      throw new RecorderError('STORE_FAILED', `${aside} has copies in a store, and none is configured.`);
+    }
+    await rm(aside, { recursive: true, force: true });
   }
 
   async #find(directory: string, name: string): Promise<Found | null> {

@@ -11,6 +11,7 @@ import { ENCRYPTED } from './encryption/encryption.ts';
 import { KEY_FILE } from './encryption/recording-key.ts';
 import { dayDirectories, readRecording } from './list.ts';
 import { recordingDay } from './names.ts';
+import { REMOTE_FILE } from './remote/remote-file.ts';
 import { REMOVED_FILE } from './removed-files.ts';
 import { StoredFiles } from './stored-files.ts';
 import { WAV_HEAD_OCTETS, wavFacts } from './wav-facts.ts';
@@ -42,7 +43,7 @@ export interface VerifiedRecording {
 }
 
 /** Files that may stand beside those which recording.json lists. */
-const COMPANIONS = new Set(['recording.json', 'annotations.json', REMOVED_FILE, KEY_FILE]);
+const COMPANIONS = new Set(['recording.json', 'annotations.json', REMOVED_FILE, KEY_FILE, REMOTE_FILE]);
 /** The document rounds to a microsecond. */
 const DURATION_TOLERANCE_MS = 1;
 

@@ -4,7 +4,7 @@ import { openIndex } from '../config/open-index.ts';
 import { recorderDatabase } from '../config/recorder-database.ts';
 import { recorderName } from '../config/recorder-name.ts';
 import { storagePlaces } from '../config/storage-places.ts';
-import { storedFiles } from '../config/stored-files.ts';
+import { storeCopies, storedFiles } from '../config/stored-files.ts';
 import { systemClock } from '../lib/clock.ts';
 import { EXIT_OK } from './exit-codes.ts';
 import { processLog } from './process-log.ts';
@@ -22,7 +22,7 @@ export async function reindex(args: string[]): Promise<number> {
   const dataDirectory = storagePlaces(config).archive;
   const log = processLog(config.log.level, 2);
   const database = recorderDatabase(config.index, dataDirectory, { log, wallMs: systemClock.wallMs() });
-  const index = openIndex(config, database, storedFiles(config), log);
+  const index = openIndex(config, database, storedFiles(config, await storeCopies(config)), log);
   try {
     const indexed = await index.keeper.rebuild();
     const forgotten = await index.keeper.forgetMissing(recorder);

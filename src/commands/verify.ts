@@ -7,7 +7,7 @@ import { type Problem, verifyRecordings } from '../archive/verify.ts';
 import { recorderDatabase } from '../config/recorder-database.ts';
 import { recorderName } from '../config/recorder-name.ts';
 import { storagePlaces } from '../config/storage-places.ts';
-import { storedFiles } from '../config/stored-files.ts';
+import { storeCopies, storedFiles } from '../config/stored-files.ts';
 import { systemClock } from '../lib/clock.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { processLog } from './process-log.ts';
@@ -38,7 +38,10 @@ export async function verify(args: string[]): Promise<number> {
   const log = processLog(config.log.level, 2);
   const database = recorderDatabase(config.index, archive, { log, wallMs: systemClock.wallMs() });
   const index = new RecordingIndex(database.index, recorderName(config));
-  for await (const { directory, document, problems } of verifyRecordings(archive, storedFiles(config))) {
+  for await (const { directory, document, problems } of verifyRecordings(
+    archive,
+    storedFiles(config, await storeCopies(config)),
+  )) {
     if (document) {
       totals.recordings++;
       const problem = await compareRecording(index, { directory, document }, root);

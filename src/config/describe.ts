@@ -55,7 +55,7 @@ function isSecret(path: string, value: unknown): boolean {
   // Webhooks' secrets, and headers that may hold tokens.
   if (path === 'delivery.targets') return (value as unknown[]).length > 0;
   // A database's URL mostly holds a password.
-  return /(secret|password|postgres|masterKey)$/.test(path) && value !== null;
+  return /(secret|password|postgres|masterKey|secretAccessKey)$/.test(path) && value !== null;
 }
 
 /** The README's configuration table. */

@@ -45,11 +45,16 @@ function fromEnvironment(environment: Record<string, string | undefined>): Recor
   const secret = environment.SIPREEL_DRACHTIO_SECRET;
   const password = environment.SIPREEL_FREESWITCH_PASSWORD;
   const postgres = environment.SIPREEL_INDEX_POSTGRES;
+  const accessKeyId = environment.SIPREEL_S3_ACCESS_KEY_ID;
+  const secretAccessKey = environment.SIPREEL_S3_SECRET_ACCESS_KEY;
   const masterKey = environment.SIPREEL_MASTER_KEY;
   return {
     ...(secret ? { drachtio: { secret } } : {}),
     ...(password ? { freeswitch: { password } } : {}),
     ...(postgres ? { index: { postgres } } : {}),
+    ...(accessKeyId || secretAccessKey
+      ? { s3: { ...(accessKeyId ? { accessKeyId } : {}), ...(secretAccessKey ? { secretAccessKey } : {}) } }
+      : {}),
     ...(masterKey ? { encryption: { masterKey } } : {}),
     ...usersFrom(environment.SIPREEL_ACCESS_USERS),
   };

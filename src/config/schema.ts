@@ -15,6 +15,7 @@ import { oreka } from './sections/oreka.ts';
 import { outgoing } from './sections/outgoing.ts';
 import { rtp } from './sections/rtp.ts';
 import { rules } from './sections/rules.ts';
+import { s3 } from './sections/s3.ts';
 import { shutdown } from './sections/shutdown.ts';
 import { sip } from './sections/sip.ts';
 import { storage } from './sections/storage.ts';
@@ -36,6 +37,7 @@ export const configSchema = z
     audio: audio.prefault({}),
     storage: storage.prefault({}),
     encryption: encryption.prefault({}),
+    s3: s3.prefault({}),
     rules: rules.prefault({}),
     index: index.prefault({}),
     delivery: delivery.prefault({}),
@@ -50,6 +52,9 @@ export const configSchema = z
       if (config.drachtio.address === null && address?.transport === 'udp' && range && inside(address.port, range)) {
         refuse(['rtp', 'ports'], `contains the SIP port ${address.port} of ${listener}`);
       }
+    }
+    if ((config.s3.accessKeyId === null) !== (config.s3.secretAccessKey === null)) {
+      refuse(['s3', 'secretAccessKey'], 'and s3.accessKeyId are needed together');
     }
     const { tls } = config;
     if (config.sip.listen.some((listener) => parseSipListener(listener)?.transport === 'tls')) {

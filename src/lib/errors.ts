@@ -34,6 +34,7 @@ export const ERROR_CATALOGUE = {
   STORAGE_IN_USE: 'Another recorder uses the directory: stop it, or give this one a directory of its own.',
   KEY_MISSING:
     'No master key opens this recording: add it to encryption.keyFile or SIPREEL_MASTER_KEY, also after newer ones.',
+  STORE_FAILED: 'The object store does not do what it should: check its address, bucket and credentials (s3).',
   STORAGE_MISSING: 'A directory is not there: is its disk mounted?',
   CONFIG_INVALID: 'The configuration has mistakes.',
   LISTEN_FAILED: 'An address could not be bound: is another program using it?',

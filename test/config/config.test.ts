@@ -119,6 +119,18 @@ describe('configuration', () => {
     expect(loadConfig({ overrides: parse(printConfig(config)) })).toEqual(config);
     const secret = loadConfig({ overrides: { drachtio: { address: 'h:1', secret: 'hunter2' } } });
     expect(printConfig(secret)).not.toContain('hunter2');
+    const masterKey = `a:${Buffer.alloc(32).toString('base64')}`;
+    const environment = {
+      SIPREEL_MASTER_KEY: masterKey,
+      SIPREEL_S3_ACCESS_KEY_ID: 'AKIA',
+      SIPREEL_S3_SECRET_ACCESS_KEY: 'hunter3',
+    };
+    const stored = loadConfig({ environment, overrides: { s3: { bucket: 'calls' } } });
+    expect(stored.s3).toMatchObject({ bucket: 'calls', accessKeyId: 'AKIA', secretAccessKey: 'hunter3' });
+    expect(stored.encryption.masterKey).toBe(masterKey);
+    expect(printConfig(stored)).not.toMatch(/hunter3|AAAA/);
+    expect(mistakesOf({ encryption: { masterKey: 'a:secret' } })[0]).not.toContain('secret');
+    expect(mistakesOf({ s3: { accessKeyId: 'AKIA' } })).toHaveLength(1);
   });
 
   test('every setting has a sentence and a default', () => {

@@ -90,6 +90,11 @@ export class IndexLibrary implements RecordingLibrary {
     return this.#change(recordingId, () => this.#files.removeJournal(recordingId));
   }
 
+  /** Tries again to remove from the store what could not be removed there when its recording was deleted. */
+  emptyTrash(): Promise<void> {
+    return this.#files.emptyTrash();
+  }
+
   /** Brings the index in line with the recording's files. */
   refresh(recordingId: string): Promise<void> {
     return this.#change(recordingId, async () => {});

@@ -16,8 +16,8 @@ export interface PendingRecording {
 export class PendingMarks {
   readonly #directory: string;
 
-  constructor(dataDirectory: string) {
-    this.#directory = join(dataDirectory, 'index-pending');
+  constructor(dataDirectory: string, name = 'index-pending') {
+    this.#directory = join(dataDirectory, name);
   }
 
   async prepare(): Promise<void> {

@@ -23,6 +23,8 @@ export interface SweeperOptions {
     get(recordingId: string): Promise<LibraryRecording | null>;
     delete(recordingId: string): Promise<void>;
     removeJournal(recordingId: string): Promise<void>;
+    /** Finishes deletions that a store held up. */
+    emptyTrash(): Promise<void>;
     /** Brings the index in line with the recording's files. */
     refresh(recordingId: string): Promise<void>;
   };
@@ -70,6 +72,7 @@ export class RetentionSweeper {
 
   /** Returns how many recordings or journals went. What fails stays for the next sweep. */
   async sweep(): Promise<number> {
+    await this.#options.library.emptyTrash();
     await this.#applyPolicy();
     const { clock, log, overdue, atOnce = AT_ONCE } = this.#options;
     let gone = 0;

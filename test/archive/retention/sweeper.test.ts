@@ -90,6 +90,7 @@ onBothDatabases((fresh) => {
     const failing = {
       get: library.get.bind(library),
       refresh: library.refresh.bind(library),
+      emptyTrash: library.emptyTrash.bind(library),
       removeJournal: library.removeJournal.bind(library),
       delete: (id: string) => (stuck.has(id) ? Promise.reject(new Error('EIO')) : library.delete(id)),
     };
