@@ -147,6 +147,7 @@ describe('config, doctor, help', () => {
       'verify',
       'doctor',
       'freeswitch',
+      'record',
       'live',
       'pause',
       'resume',

@@ -75,9 +75,12 @@ const lossOf = ({ packets, lost }) => (packets + lost === 0 ? 0 : (100 * lost) /
 
 /**
  * How well each party was heard.
- * @returns {{who: string, channel: number|null, words: string, grade: 'good'|'fair'|'bad'}[]}
+ * @returns {{who: string, channel: number|null, words: string, grade: 'good'|'fair'|'bad'|'info'}[]}
  */
-export function quality({ state, streams, participants }) {
+export function quality({ source, state, streams, participants }) {
+  if (source === 'import') {
+    return [{ who: 'Handed in', channel: null, words: 'as a file: how it was received is not known', grade: 'info' }];
+  }
   if (streams.length === 0 || state === 'empty') {
     return [{ who: 'Everybody', channel: null, words: 'silent: no media arrived', grade: 'bad' }];
   }
