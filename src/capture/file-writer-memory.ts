@@ -7,6 +7,9 @@ export const RESULT = 4;
 export const MAX_WRITES = 1024;
 export const OCTETS = 4 << 20;
 
+/** Said instead of a count of writes: the thread ends. */
+export const END = 0;
+
 export interface FileWriterMemory {
   table: SharedArrayBuffer;
   octets: SharedArrayBuffer;

@@ -2,6 +2,7 @@
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import {
+  END,
   FIELDS,
   type FileWriterMemory,
   MAX_WRITES,
@@ -9,6 +10,9 @@ import {
   OCTETS,
   RESULT,
 } from './file-writer-memory.ts';
+
+/** A disk that hangs holds its thread, and nothing else. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 export type WriteDone = (error: NodeJS.ErrnoException | null, octets: number) => void;
 
@@ -48,10 +52,17 @@ export class FileWriter {
     if (!this.#closed) this.#thread ??= this.#start();
   }
 
-  /** Ends the thread. Writes under way or waiting fail. */
+  /** Lets the thread end when it has done what is under way, or terminates it after a second. What waits fails. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#thread?.terminate();
+    const thread = this.#thread;
+    if (thread) {
+      const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+      const hanging = setTimeout(() => void thread.terminate(), CLOSE_TIMEOUT_MS);
+      thread.postMessage(END);
+      await ended;
+      clearTimeout(hanging);
+    }
     this.#failAll('ECANCELED');
   }
 

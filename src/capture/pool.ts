@@ -94,7 +94,7 @@ export class WorkerPool {
 
   /** Rejects with CAPTURE_FAILED if a worker cannot even start. Idempotent. */
   readonly start: () => Promise<void>;
-  /** Lets every worker seal its recordings, then ends the threads. Idempotent. */
+  /** Lets every worker seal its recordings and end; whichever has not after 10 s is terminated. Idempotent. */
   readonly close: () => Promise<void>;
 
   constructor(options: WorkerPoolOptions) {
@@ -208,13 +208,12 @@ export class WorkerPool {
     for (const { reject } of this.#waiting.splice(0)) reject(new RecorderError('CAPTURE_FAILED', 'Capture is closed.'));
     await Promise.all(
       Array.from(this.#lives, async ({ worker, thread }) => {
-        let timer: NodeJS.Timeout | undefined;
-        const timeout = new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
-        });
-        await Promise.race([worker.channel.call('close', {}).catch(() => {}), timeout]);
-        clearTimeout(timer);
-        await thread.terminate();
+        const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+        // It ends by itself: whatever it was doing is done. Only one that hangs is terminated.
+        const hanging = setTimeout(() => void thread.terminate(), CLOSE_TIMEOUT_MS);
+        worker.channel.call('close', {}).catch(() => {});
+        await ended;
+        clearTimeout(hanging);
       }),
     );
   }

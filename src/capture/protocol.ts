@@ -58,7 +58,7 @@ export interface CaptureCalls {
   };
   statistics: { request: { recordingId: string }; response: Record<string, StreamStatistics> };
   seal: { request: { recordingId: string }; response: Record<string, StreamStatistics> };
-  /** Seals everything and closes all sockets at once. */
+  /** Seals everything, closes all sockets at once and ends the thread. */
   close: { request: Record<string, never>; response: undefined };
 }
 

@@ -26,7 +26,18 @@ const worker = new CaptureWorker({
   fileSystem: { ...fs, write: (...args) => fileWriter.write(...args) },
   tell: (news) => channel.tell(news),
 });
-const channel = new AnsweringChannel<CaptureCalls, CaptureNotice, CaptureNews>(parentPort!, worker.handlers, (notice) =>
-  worker.notice(notice),
+const channel = new AnsweringChannel<CaptureCalls, CaptureNotice, CaptureNews>(
+  parentPort!,
+  { ...worker.handlers, close: end },
+  (notice) => worker.notice(notice),
 );
 channel.tell({ type: 'ready' });
+
+/** Leaves nothing that keeps the thread, so that nobody has to terminate it in the middle of something. */
+async function end(request: Record<string, never>): Promise<undefined> {
+  await worker.handlers.close(request);
+  await fileWriter.close();
+  // After the answer has left.
+  setImmediate(() => parentPort!.close());
+  return undefined;
+}

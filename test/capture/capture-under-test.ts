@@ -14,6 +14,11 @@ export { sleep };
 
 let receiverUnderTest: ReceiverKind = 'dgram';
 
+/** Of the test that is running inside `onEachReceiver`. */
+export function underTest(): ReceiverKind {
+  return receiverUnderTest;
+}
+
 /** The same tests on every receiver that works here; the others are listed as skipped. */
 export function onEachReceiver(name: string, define: () => void): void {
   const linux = linuxReceiverAvailable();
