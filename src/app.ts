@@ -242,6 +242,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       audit,
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),
+      refusedRequests: () => ({ ...access.counters, unseen: signalling.unseen() }),
       deliveryQueues: () => news.queues(),
       clock,
       log,
@@ -290,6 +291,8 @@ export interface Signalling {
   sipAddresses: string[];
   /** A dialog as plain data for the next process; a real drachtio server does not give it out. */
   dialogState: (dialogId: string) => DialogState | null;
+  /** Requests that were dropped unanswered since the start; a real drachtio server does not tell. */
+  unseen: () => number;
 }
 
 /** So long requests wait after the start until the door takes them. */
@@ -310,7 +313,7 @@ async function startSignalling(
     const connection = await connectDrachtio({ ...external, secret, log, patienceMs });
     closers.push(() => connection.close());
     const addresses = connection.sipAddresses.map((address) => address.replace('/', ':'));
-    return { connection, sipAddresses: addresses, dialogState: () => null };
+    return { connection, sipAddresses: addresses, dialogState: () => null, unseen: () => 0 };
   }
   return startEmbedded(sipListeners(config), log, closers, {
     screen: screenOf(access),
@@ -357,7 +360,12 @@ export async function startEmbedded(
   const connection = await connectDrachtio({ ...admin, secret, log, patienceMs: 0 });
   closers.push(() => connection.close());
   const sipAddresses = listeningPoints.map(({ transport, ...address }) => `${transport}:${formatHostPort(address)}`);
-  return { connection, sipAddresses, dialogState: (dialogId) => server.dialogState(dialogId) };
+  return {
+    connection,
+    sipAddresses,
+    dialogState: (dialogId) => server.dialogState(dialogId),
+    unseen: () => server.statistics().unseen,
+  };
 }
 
 function isDialogState(value: unknown): value is DialogState {

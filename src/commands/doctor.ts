@@ -1,10 +1,8 @@
 // `sipreel doctor`: can this machine, with this configuration, record? Each check says what to do.
 import { createSocket } from 'node:dgram';
-import { constants } from 'node:fs';
-import { access, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { availableParallelism, networkInterfaces } from 'node:os';
-import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { linuxReceiverAvailable } from '../capture/linux/availability.ts';
 import { parseHostPort, parsePortRange, parseSipListener, type SipListener } from '../config/addresses.ts';
@@ -12,18 +10,20 @@ import type { Config } from '../config/schema.ts';
 import { probeDrachtio } from '../drachtio/probe.ts';
 import { checkAccess } from './doctor-access.ts';
 import { checkHttp } from './doctor-http.ts';
+import { checkReadiness } from './doctor-readiness.ts';
+import { checkStorage } from './doctor-storage.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { CONFIG_OPTIONS, CONFIG_OPTIONS_USAGE, configFromFlags } from './serve-options.ts';
 
 export const DOCTOR_USAGE = `sipreel doctor [options]
 
-Checks Node, the data directory, the SIP addresses, the RTP ports and the system's limits, and says what to change.
-Exits with 1 if something would keep the recorder from working. Run it while the recorder is stopped.
+Checks Node, the storage directories, the SIP addresses, the RTP ports and the system's limits, and says what to change.
+Exits with 1 if something would keep the recorder from working. If a recorder runs with this data directory, says whether it
+takes calls and how near to its limits everything is; its addresses are taken then.
 
 ${CONFIG_OPTIONS_USAGE}`;
 
-const LEAST_FREE_OCTETS = 1 << 30;
 /** Holds about a second of one G.711 stream; below it short stalls of the machine lose packets. */
 const LEAST_RECEIVE_BUFFER_OCTETS = 212_992;
 
@@ -33,7 +33,8 @@ export async function doctor(args: string[]): Promise<number> {
   const findings = [
     ok(`Node ${process.version}, ${availableParallelism()} cores`),
     checkReceiver(config),
-    ...(await checkData(config)),
+    ...(await checkStorage(config)),
+    ...(await checkReadiness(config)),
     ...(await checkSignalling(config)),
     ...checkAccess(config),
     ...(await checkHttp(config)),
@@ -54,24 +55,6 @@ function checkReceiver({ rtp }: Config): Finding {
   return linux.available
     ? ok('media is received with Linux system calls')
     : fail(`rtp.receiver linux cannot be used: ${linux.reason}; set it to auto or dgram`);
-}
-
-async function checkData(config: Config): Promise<Finding[]> {
-  const directory = resolve(config.data);
-  const probe = join(directory, `.doctor-${process.pid}`);
-  try {
-    await mkdir(directory, { recursive: true });
-    await access(directory, constants.W_OK);
-    await writeFile(probe, 'x');
-    await rm(probe);
-  } catch (error) {
-    return [fail(`data directory ${directory} cannot be written: ${(error as Error).message}`)];
-  }
-  const { bavail, bsize } = await statfs(directory);
-  const freeOctets = bavail * bsize;
-  const free = `${(freeOctets / 2 ** 30).toFixed(1)} GiB free`;
-  const text = `data directory ${directory} can be written, ${free}`;
-  return [freeOctets < LEAST_FREE_OCTETS ? warn(`${text}: an hour of a G.711 call takes about 250 MB`) : ok(text)];
 }
 
 async function checkSignalling(config: Config): Promise<Finding[]> {

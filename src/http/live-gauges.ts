@@ -7,10 +7,14 @@ import type { Clock } from '../lib/clock.ts';
 import type { Readiness } from '../recording/admission.ts';
 import type { RecordingControl } from '../recording/control.ts';
 
+/** SIP requests of strangers since the start, by what became of them. */
+export type RefusedRequests = Record<string, number>;
+
 export interface GaugeSources {
   dataDirectory: string;
   readiness: () => Readiness;
   captureHealth: () => CaptureHealth;
+  refusedRequests: () => RefusedRequests;
   control: RecordingControl | null;
   /** May reject: the figures are left out then. */
   deliveryQueues: () => Promise<DeliveryQueue[]>;
@@ -59,6 +63,7 @@ export class LiveGauges {
   readonly #deliveryAge = this.#gauge('sipreel_delivery_oldest_seconds', 'Age of the oldest event that waits', [
     'target',
   ]);
+  readonly #refused: Counter<'reason'>;
   readonly #deaths: Counter;
   readonly #kernelDrops: Counter;
   #deathsTold = 0;
@@ -66,6 +71,12 @@ export class LiveGauges {
 
   constructor(sources: GaugeSources) {
     this.#sources = sources;
+    this.#refused = new Counter({
+      name: 'sipreel_sip_requests_refused_total',
+      help: 'SIP requests that access control refused or dropped, by reason',
+      labelNames: ['reason'],
+      registers: [this.registry],
+    });
     this.#deaths = new Counter({
       name: 'sipreel_capture_worker_deaths_total',
       help: 'Capture workers that died and were replaced',
@@ -80,6 +91,7 @@ export class LiveGauges {
 
   async refresh(): Promise<void> {
     this.#refreshAdmission();
+    this.#refreshRefused();
     this.#refreshCapture();
     this.#refreshSilence();
     await Promise.all([this.#refreshDisk(), this.#refreshKernel(), this.#refreshDelivery()]);
@@ -96,6 +108,12 @@ export class LiveGauges {
       else if (name === 'unfinishedRecordings') this.#unfinished.set(value);
       else this.#admission.set({ gauge: name }, value);
     }
+  }
+
+  #refreshRefused(): void {
+    // The sources count on; so what they say now is set anew.
+    this.#refused.reset();
+    for (const [reason, count] of Object.entries(this.#sources.refusedRequests())) this.#refused.inc({ reason }, count);
   }
 
   #refreshCapture(): void {

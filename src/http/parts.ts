@@ -40,6 +40,8 @@ export interface HttpParts {
   audit: AuditLog;
   readiness: () => Readiness;
   captureHealth: () => CaptureHealth;
+  /** SIP requests that access control refused or dropped since the start, by reason. */
+  refusedRequests: () => Record<string, number>;
   /** May reject with DATABASE_FAILED. */
   deliveryQueues: () => Promise<DeliveryQueue[]>;
   clock: Clock;

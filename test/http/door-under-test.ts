@@ -99,6 +99,7 @@ export async function openDoor(options: DoorOptions = {}) {
     audit: options.audit?.(recorded) ?? recorded,
     readiness: options.readiness ?? (() => READY),
     captureHealth: () => HEALTH,
+    refusedRequests: () => ({ scanners: 3, sources: 0 }),
     deliveryQueues: async () => [{ target: 'crm', waiting: 3, oldestMs: null, dead: 1 }],
     clock: time,
     log: silentLog,

@@ -13,14 +13,15 @@ const example = (name: string) =>
 
 test('readiness: words for those whom we know, the sentence of the catalogue for everybody else', async () => {
   const message = 'The disk is almost full. (spoolFreeMiB 3, again at 9)';
-  const readiness = () => ({ ready: false, reasons: [{ code: 'STORAGE_LOW' as const, message }], gauges: [] });
+  const gauges = [{ name: 'spoolFreeMiB', value: 3, refuseAt: 8, acceptAt: 9, refusing: true }];
+  const readiness = () => ({ ready: false, reasons: [{ code: 'STORAGE_LOW' as const, message }], gauges });
   const door = await openDoor({ readiness });
   expect((await door.ask('/livez', null)).status).toBe(200);
   const refused = await door.ask('/readyz', null);
   expect(refused.status).toBe(503);
   expect(await refused.text()).not.toMatch('spoolFreeMiB');
   const known = await door.ask('/readyz', await door.newToken('listen'));
-  expect(await known.json()).toEqual({ ready: false, reasons: [{ code: 'STORAGE_LOW', message }] });
+  expect(await known.json()).toEqual({ ready: false, reasons: [{ code: 'STORAGE_LOW', message }], gauges });
   const ready = await openDoor();
   expect((await ready.ask('/readyz', null)).status).toBe(200);
 });
@@ -35,6 +36,12 @@ async function figures(door: Awaited<ReturnType<typeof openDoor>>) {
   };
   return { text, value };
 }
+
+test('requests that access control refused are counted by reason', async () => {
+  const { value } = await figures(await openDoor());
+  expect(value('sipreel_sip_requests_refused_total{reason="scanners"}')).toBe(3);
+  expect(value('sipreel_sip_requests_refused_total{reason="sources"}')).toBe(0);
+});
 
 test('figures count what was filed and show what goes on', async () => {
   const silent = liveView('r1', 'sip:1@x');

@@ -9,6 +9,18 @@ import { problems } from '../schemas.ts';
 const readinessAnswer = z.object({
   ready: z.boolean(),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })).describe('Why new calls are refused'),
+  gauges: z
+    .array(
+      z.object({
+        name: z.string().describe('Ends with the unit'),
+        value: z.number().nullable(),
+        refuseAt: z.number().optional(),
+        acceptAt: z.number().optional(),
+        refusing: z.boolean(),
+      }),
+    )
+    .optional()
+    .describe('What is measured for it; only for those with a token'),
 });
 
 export function healthRoutes(
@@ -43,10 +55,10 @@ export function healthRoutes(
       },
     },
     async ({ caller }, reply) => {
-      const { ready, reasons } = readiness();
+      const { ready, reasons, gauges } = readiness();
       // The words may name paths and figures: for those whom we know.
       const told = reasons.map(({ code, message }) => ({ code, message: caller ? message : ERROR_CATALOGUE[code] }));
-      return reply.status(ready ? 200 : 503).send({ ready, reasons: told });
+      return reply.status(ready ? 200 : 503).send({ ready, reasons: told, ...(caller && { gauges }) });
     },
   );
   server.get(
