@@ -6,9 +6,15 @@ const LIMIT_MS = 30_000;
 export class BodyDeadlines {
   readonly #timers = new WeakMap<IncomingMessage, NodeJS.Timeout>();
 
+  readonly #limitMs: number;
+
+  constructor(limitMs = LIMIT_MS) {
+    this.#limitMs = limitMs;
+  }
+
   /** The limit for everybody; also for what is still to come when the answer has been given. */
   begin(request: IncomingMessage): void {
-    this.set(request, LIMIT_MS);
+    this.set(request, this.#limitMs);
   }
 
   /** Replaces the limit of this request. When it is over, its connection is closed. */

@@ -356,7 +356,7 @@ describe('who', () => {
   });
 });
 
-test('a slow client has time to send a recording, and nobody has it for anything else', async () => {
+test('a recording in two pieces with a pause between them is whole', async () => {
   const door = await openImport();
   const headers = { authorization: `Bearer ${door.token}`, 'content-length': String(STEREO.length) };
   const document = await new Promise<Partial<RecordingDocument>>((resolve, reject) => {
