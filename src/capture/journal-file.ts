@@ -9,7 +9,8 @@ import type { FileWriter } from './file-writer.ts';
 export type FileSystem = Pick<typeof fs, 'open' | 'fstat' | 'read' | 'ftruncate' | 'fsync' | 'close'> &
   Pick<FileWriter, 'write'>;
 
-const BUFFER_OCTETS = 16 << 10;
+/** Holds what two G.711 streams bring between two writes (4.4 KB); grows for those that bring more. */
+const BUFFER_OCTETS = 8 << 10;
 /** A spare that grew beyond this while the disk was slow is not kept. */
 const MAX_SPARE_OCTETS = 256 << 10;
 const RETRY_MS = 1000;

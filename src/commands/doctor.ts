@@ -14,6 +14,7 @@ import { checkReadiness } from './doctor-readiness.ts';
 import { checkStorage } from './doctor-storage.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
+import { openFileLimit, tooFewOpenFiles } from './open-files.ts';
 import { CONFIG_OPTIONS, CONFIG_OPTIONS_USAGE, configFromFlags } from './serve-options.ts';
 
 export const DOCTOR_USAGE = `sipreel doctor [options]
@@ -39,7 +40,7 @@ export async function doctor(args: string[]): Promise<number> {
     ...checkAccess(config),
     ...(await checkHttp(config)),
     ...(await checkPorts(config)),
-    ...(await checkKernel()),
+    ...(await checkKernel(config)),
     checkMediaAddress(config),
   ];
   for (const { verdict, text } of findings) console.log(`${verdict.padEnd(4)}  ${text}`);
@@ -111,7 +112,7 @@ async function checkPorts(config: Config): Promise<Finding[]> {
   return findings;
 }
 
-async function checkKernel(): Promise<Finding[]> {
+async function checkKernel(config: Config): Promise<Finding[]> {
   const findings: Finding[] = [];
   const [receiveBuffer] = await readNumbers('/proc/sys/net/core/rmem_max');
   if (receiveBuffer !== undefined) {
@@ -119,12 +120,14 @@ async function checkKernel(): Promise<Finding[]> {
     const small = receiveBuffer <= LEAST_RECEIVE_BUFFER_OCTETS;
     findings.push(small ? warn(`${text}; for many calls raise it: sysctl -w net.core.rmem_max=1048576`) : ok(text));
   }
-  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
-  const [, openFiles] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
-  if (openFiles !== undefined) {
-    const calls = Math.floor((Number(openFiles) - 100) / 5);
-    const text = `open file limit ${openFiles} is enough for ${calls} two-party calls`;
-    findings.push(calls < 200 ? warn(`${text}; raise it with ulimit -n or LimitNOFILE`) : ok(text));
+  const limit = await openFileLimit();
+  if (limit) {
+    const problem = tooFewOpenFiles(limit, parsePortRange(config.rtp.ports)!);
+    findings.push(
+      problem === null
+        ? ok(`open file limit ${limit.files} is enough for all calls that rtp.ports takes`)
+        : warn(problem),
+    );
   }
   return findings;
 }

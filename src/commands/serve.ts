@@ -1,7 +1,9 @@
 // `sipreel serve`: the recorder until a signal ends it. The first SIGTERM or SIGINT drains, the second stops at once.
 import { parseArgs } from 'node:util';
 import { startApp } from '../app.ts';
+import { parsePortRange } from '../config/addresses.ts';
 import { EXIT_OK, exitCodeOf } from './exit-codes.ts';
+import { openFileLimit, tooFewOpenFiles } from './open-files.ts';
 import { processLog } from './process-log.ts';
 import { CONFIG_OPTIONS, CONFIG_OPTIONS_USAGE, configFromFlags } from './serve-options.ts';
 
@@ -20,6 +22,10 @@ export async function serve(args: string[]): Promise<number> {
     log.error({ err: error }, 'unexpected error: please report it');
   });
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unexpected rejection: please report it'));
+
+  const limit = await openFileLimit();
+  const tooFew = limit && tooFewOpenFiles(limit, parsePortRange(config.rtp.ports)!);
+  if (tooFew) log.warn({ openFiles: limit.files }, tooFew);
 
   const app = await startApp(config, { log }).catch((error: unknown) => {
     log.error({ err: error }, error instanceof Error ? error.message : 'start failed');

@@ -225,7 +225,7 @@ describe('the journal file', () => {
       packet();
       file.flush();
     }
-    expect(sizes).toEqual([16_384, 16_384, 16_384]);
+    expect(sizes).toEqual([8192, 8192, 8192]);
     await close();
   });
 
