@@ -36,7 +36,7 @@ export function startSweeper(
     policy: { keepDays, journalKeepDays },
     library: index.library,
     overdue: (nowMs, limit) => index.overdue(nowMs, limit),
-    reckon: () => index.keeper.rebuild(),
+    reckon: () => index.reckonDue(),
     ...others,
   });
   sweeper.start();

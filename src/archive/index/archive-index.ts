@@ -29,6 +29,8 @@ export interface ArchiveIndex {
   keeper: IndexKeeper;
   /** Recordings of this recorder of which something is due by then, the longest overdue first. */
   overdue(nowMs: number, limit: number): Promise<string[]>;
+  /** Reckons anew when each recording of this recorder is due, after a change of settings. */
+  reckonDue(): Promise<void>;
   /** The same archive, and what it files is found at once. */
   indexed(archive: ArchiveEngine): ArchiveEngine;
   close(): Promise<void>;
@@ -53,6 +55,7 @@ export function createArchiveIndex(options: ArchiveIndexOptions): ArchiveIndex {
     }),
     keeper,
     overdue: (nowMs, limit) => index.overdue(recorder, nowMs, limit),
+    reckonDue: () => index.reckonDue(recorder, options.keepUntilMs),
     indexed: (archive) => ({
       ...archive,
       file: (state, document) => keeper.changing(document, () => archive.file(state, document)),

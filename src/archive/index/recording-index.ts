@@ -1,12 +1,16 @@
 // The index of finished recordings: what is put in is found again, on SQLite and PostgreSQL alike.
 import type { Transaction } from 'kysely';
 import { type Database, databaseError } from '../../database/database.ts';
+import type { RecordingDocument } from '../../recording/document.ts';
 import type { LibraryStatistics, RecordingQuery } from '../../recording/library.ts';
 import { type IndexedRecording, recordingOf } from './row.ts';
 import type { IndexTables } from './schema.ts';
 import { type FoundRecording, type FoundRecordings, findRecordings } from './search.ts';
 import { sumUp } from './statistics.ts';
 import { type AlongsidePut, IndexWriter } from './writer.ts';
+
+/** Rows read or changed in one step. */
+const ROWS_AT_ONCE = 100;
 
 export type IndexTransaction = Transaction<IndexTables>;
 
@@ -78,6 +82,32 @@ export class RecordingIndex {
         .execute(),
     );
     return rows.map((row) => row.id);
+  }
+
+  /** Reckons anew when each recording of this recorder is due. Nothing else of a row changes. */
+  async reckonDue(recorder: string, keepUntilMs: (document: RecordingDocument) => number | null): Promise<void> {
+    for (let after = Number.MIN_SAFE_INTEGER; ; ) {
+      const rows = await this.#ask(({ read }) =>
+        read
+          .selectFrom('recordings')
+          .select(['place', 'document', 'annotations', 'keep_until_ms'])
+          .where('recorder', '=', recorder)
+          .where('place', '>', after)
+          .orderBy('place')
+          .limit(ROWS_AT_ONCE)
+          .execute(),
+      );
+      const due = rows.map((row) => ({ ...row, dueMs: keepUntilMs(recordingOf(row).document) }));
+      const changed = due.filter(({ keep_until_ms, dueMs }) => keep_until_ms !== dueMs);
+      await this.#ask(({ write }) =>
+        write.transaction().execute(async (work) => {
+          for (const { place, dueMs } of changed)
+            await work.updateTable('recordings').set({ keep_until_ms: dueMs }).where('place', '=', place).execute();
+        }),
+      );
+      if (rows.length < ROWS_AT_ONCE) return;
+      after = rows.at(-1)!.place;
+    }
   }
 
   /** Ids and directories of what this recorder has put in, a page at a time in the order of places. */
