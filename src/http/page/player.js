@@ -114,6 +114,7 @@ export function createPlayer({ id, audio, times, participants }, marks) {
         duration: lengthS,
         height: CHANNEL_HEIGHT_PX,
         // The same for both sides, so that a quiet one looks quiet; a quiet call is still seen.
+        normalize: true,
         maxPeak: Math.max(LEAST_PEAK, ...peaks.map((side) => Math.max(0, ...side))),
         barWidth: 2,
         barGap: 1,
@@ -134,7 +135,8 @@ export function createPlayer({ id, audio, times, participants }, marks) {
   }
 
   function addMark(regions, { startMs, endMs, channel, kind, words }) {
-    const label = el('span', { title: words, part: `mark mark-${kind}` }, kind === 'dtmf' ? words : '');
+    // The library names the part of what it is given itself.
+    const label = el('span', { title: words }, kind === 'dtmf' && el('span', { part: 'mark-dtmf' }, words));
     const region = regions.addRegion({
       start: startMs / 1000,
       ...(endMs === null ? {} : { end: endMs / 1000 }),

@@ -23,7 +23,7 @@ export async function pageRoutes(server: Server): Promise<void> {
       // Each file is a route: what is not there when the recorder starts does not exist.
       wildcard: false,
       index: false,
-      globIgnore: ['index.html', 'screenshots/**'],
+      globIgnore: ['index.html'],
       decorateReply: false,
       cacheControl: false,
       dotfiles: 'deny',
