@@ -2,13 +2,15 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectoryLibrary } from '../archive/directory-library.ts';
-import { createArchiveIndex } from '../archive/index/archive-index.ts';
 import { RecordingIndex } from '../archive/index/recording-index.ts';
 import { listRecordings } from '../archive/list.ts';
+import type { StoredFiles } from '../archive/stored-files.ts';
+import { openIndex } from '../config/open-index.ts';
 import { recorderDatabase } from '../config/recorder-database.ts';
 import { recorderName } from '../config/recorder-name.ts';
 import type { Config } from '../config/schema.ts';
 import { storagePlaces } from '../config/storage-places.ts';
+import { storeCopies, storedFiles } from '../config/stored-files.ts';
 import { systemClock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { LibraryRecording, RecordingLibrary } from '../recording/library.ts';
@@ -52,20 +54,24 @@ export async function findRecording({ library, idsStartingWith }: LocalLibrary, 
 async function openLibrary(config: Config): Promise<LocalLibrary> {
   const places = storagePlaces(config);
   const log = processLog('warn', 2);
-  return (await openIndexed(config, places, log)) ?? openDirectories(places, log);
+  const files = storedFiles(config, await storeCopies(config));
+  return (await openIndexed(config, places, files, log)) ?? openDirectories(places, files, log);
 }
 
 type Places = ReturnType<typeof storagePlaces>;
 type Log = ReturnType<typeof processLog>;
 
 /** Null if there is no index, if it is empty, or if it cannot be opened by this user. */
-async function openIndexed(config: Config, { data, archive }: Places, log: Log): Promise<LocalLibrary | null> {
+async function openIndexed(
+  config: Config,
+  { data, archive }: Places,
+  files: StoredFiles,
+  log: Log,
+): Promise<LocalLibrary | null> {
   if (config.index.postgres === null && !(await exists(join(archive, 'index.sqlite')))) return null;
-  const recorder = recorderName(config);
   const database = recorderDatabase(config.index, archive, { log, wallMs: systemClock.wallMs() });
-  const index = new RecordingIndex(database.index, recorder);
-  const others = { dataDirectory: archive, database: database.index, recorder, keepUntilMs: () => null };
-  const { library, close } = createArchiveIndex({ ...others, clock: systemClock, log });
+  const index = new RecordingIndex(database.index, recorderName(config));
+  const { library, close } = openIndex(config, database, files, log);
   const empty = await index.isEmpty().catch((error: Error) => {
     log.warn({ err: error }, 'the index cannot be used: the directories are read');
     return true;
@@ -85,9 +91,9 @@ async function openIndexed(config: Config, { data, archive }: Places, log: Log):
   };
 }
 
-function openDirectories({ data, archive }: Places, log: Log): LocalLibrary {
+function openDirectories({ data, archive }: Places, files: StoredFiles, log: Log): LocalLibrary {
   return {
-    library: new DirectoryLibrary({ dataDirectory: archive, clock: systemClock, log }),
+    library: new DirectoryLibrary({ dataDirectory: archive, clock: systemClock, log, files }),
     dataDirectory: data,
     async idsStartingWith(prefix) {
       const found: string[] = [];

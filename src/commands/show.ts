@@ -1,5 +1,4 @@
 // `sipreel show`: one recording on a page.
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { RecordedParticipant, RecordedStream, RecordingDocument, TimelineEvent } from '../recording/document.ts';
 import type { LibraryRecording } from '../recording/library.ts';
@@ -57,10 +56,10 @@ export function page({ document, annotations, directory }: LibraryRecording): st
     ...section('Legal hold', annotations.hold ? [`by ${annotations.hold.by}: ${annotations.hold.reason ?? ''}`] : []),
     ...section(
       'Files',
-      files.map(({ name, octets }) => `${directory ? join(directory, name) : name}  ${octets} octets`),
+      files.map(({ name, octets }) => `${name}  ${octets} octets`),
     ),
   ];
-  if (directory === null) lines.push('', 'Its files are on another recorder.');
+  lines.push(directory === null ? '  They are on another recorder.' : `  in ${directory}`);
   return lines.map(printable).join('\n');
 }
 

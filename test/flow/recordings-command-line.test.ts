@@ -1,10 +1,11 @@
 // Recordings on the command line, beside a running recorder and without one: handed in, found by number, shown, heard, handed on.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { parseWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { unsignedVcon } from '../support/vcon-rules.ts';
@@ -26,6 +27,9 @@ async function sipreel(args: string[], environment: Record<string, string> = {})
 const STEREO = makeWav({ channels: 2, durationMs: 500 });
 
 test('found by number, shown, played and exported', { timeout: 120_000 }, async () => {
+  // What is given out is what was handed in, whatever it is on the disk.
+  vi.stubEnv('SIPREEL_MASTER_KEY', `a:${createHash('sha256').update('test').digest('base64')}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
   const data = await temporaryDirectory();
   const command = (...args: string[]) => sipreel([...args, '--data', data]);
   const server = serve(data);
@@ -63,7 +67,7 @@ test('found by number, shown, played and exported', { timeout: 120_000 }, async 
     .split('\n')
     .map((line) => JSON.parse(line) as { id: string; directory: string });
   expect(listed.map((one) => one.id)).toEqual([id]);
-  expect(await readFile(join(listed[0]!.directory, 'audio.wav'))).toEqual(STEREO);
+  expect(await readdir(listed[0]!.directory)).not.toContain('audio.wav');
   expect(forPeople!.out).toMatch(
     /^2026-01-02 03:04:05 {4}0:00.5 {2}Ann\ufffd\[31m <1001> > \+49301234567 {2}handed in/,
   );
