@@ -80,22 +80,30 @@ export class IndexKeeper {
     });
   }
 
-  /** Puts every recording in, whatever the index says so far. Returns how many there are. */
+  /**
+   * Puts every recording in, whatever the index says so far; may run beside the recorder. Those that are just being filed or
+   * changed are left to whoever does that, since others are to be told of it in the same transaction. Returns how many there are.
+   */
   async rebuild(): Promise<number> {
     const { dataDirectory, index, log } = this.#options;
     let count = 0;
-    let batch: IndexedRecording[] = [];
+    let batch: ListedRecording[] = [];
     const flush = async () => {
-      await index.put(batch);
-      count += batch.length;
+      // Read last, so that hardly any time is left for a change in between.
+      const marked = new Set((await this.#marks.all()).map(({ recordingId }) => recordingId));
+      const read = batch
+        .filter(({ document }) => !marked.has(document.id))
+        .map((found) => this.#indexed(found).catch((err) => unreadable(found.directory, err)));
+      const recordings = (await Promise.all(read)).filter((recording) => recording !== undefined);
+      await index.put(recordings);
+      count += recordings.length;
       batch = [];
     };
     const unreadable = (directory: string, err: unknown) =>
       log.warn({ directory, err }, 'recording cannot be read, and not be indexed');
     for await (const found of listRecordings(dataDirectory, unreadable)) {
       if (this.#closed) return count;
-      const recording = await this.#indexed(found).catch((err) => unreadable(found.directory, err));
-      if (recording) batch.push(recording);
+      batch.push(found);
       if (batch.length >= ROWS_AT_ONCE) await flush();
     }
     await flush();

@@ -35,7 +35,7 @@ export class PendingMarks {
   /** Marks that cannot be read are taken for what a power cut left of one, and removed. */
   async all(): Promise<PendingRecording[]> {
     const found: PendingRecording[] = [];
-    for (const recordingId of await readdir(this.#directory)) {
+    for (const recordingId of await readdir(this.#directory).catch(absent)) {
       const path = join(this.#directory, recordingId);
       const day = await readFile(path, 'utf8').catch(() => '');
       if (SAFE_ID.test(recordingId) && SAFE_DAY.test(day)) found.push({ recordingId, day });
@@ -48,4 +48,10 @@ export class PendingMarks {
     if (!SAFE_ID.test(recordingId)) throw new Error(`no id of a recording: ${recordingId}`);
     return join(this.#directory, recordingId);
   }
+}
+
+/** Nothing was ever marked. */
+function absent(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
 }

@@ -82,6 +82,16 @@ onBothDatabases((fresh) => {
     expect(await idsOf(library)).toEqual([recordingId(1)]);
   });
 
+  test('building the index again beside the recorder leaves alone what is being filed', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const { library, keeper } = await openLibrary(dataDirectory, await fresh());
+    await fileExample(dataDirectory, { id: recordingId(1) });
+    await fileExample(dataDirectory, { id: recordingId(2) });
+    await new PendingMarks(dataDirectory).set({ recordingId: recordingId(2), day: DAY });
+    expect(await keeper.rebuild()).toBe(1);
+    expect(await idsOf(library)).toEqual([recordingId(1)]);
+  });
+
   test("another recorder's recordings are found, but their files are elsewhere", async () => {
     const address = await fresh();
     const north = await temporaryDirectory();
