@@ -95,6 +95,7 @@ class StreamAnalyser {
   readonly #sampleRates: number[] = [];
   #pauses: Pauses | null = null;
   #separated = false;
+  #lastArrivalMs = Number.POSITIVE_INFINITY;
   #audioPackets = 0;
   readonly #chained: Extent = { startMs: Number.POSITIVE_INFINITY, endMs: Number.NEGATIVE_INFINITY, leadMs: 0 };
   #undecodable = 0;
@@ -114,10 +115,11 @@ class StreamAnalyser {
 
   observe(walk: JournalWalk): void {
     this.#pauses ??= new Pauses(this.#job.pauses, this.#streamId, walk.epochMs!);
-    if (this.#pauses.begunBy(walk.arrivalMs) && this.#statistics.packets > 0) {
-      this.#separated = true;
-      this.#statistics.resynchronise();
-    }
+    if (this.#pauses.begunBy(walk.arrivalMs) && this.#statistics.packets > 0) this.#separated = true;
+    // Not only at its beginning: the last packets that were taken come a little after the moment that the pause is noted with,
+    // and what was dropped on purpose behind them is no loss.
+    if (this.#pauses.overlaps(this.#lastArrivalMs, walk.arrivalMs)) this.#statistics.resynchronise();
+    this.#lastArrivalMs = walk.arrivalMs;
     this.#sources.observe(walk);
     const { header } = walk;
     const isNew = this.#statistics.observe(header, walk.unixMs) !== 'duplicate';
