@@ -13,6 +13,11 @@ const MIXED_AUDIO = {
   message: 'The client has mixed several parties into one stream: they cannot be told apart.',
 };
 
+/** mod_oreka's door says by itself what a single stream may mean. */
+function isMixed({ source }: SessionState, { streams }: Attribution): boolean {
+  return source !== 'oreka' && streams.some(({ rule }) => rule === 'mixed-stream');
+}
+
 /** The journal's entry in `files` is added by the archive, which decides whether it stays. */
 export function buildDocument(
   state: SessionState,
@@ -68,7 +73,7 @@ export function buildDocument(
       ...state.warnings,
       ...captureWarnings(state.statistics),
       ...(result?.warnings ?? []),
-      ...(attribution.streams.some(({ rule }) => rule === 'mixed-stream') ? [MIXED_AUDIO] : []),
+      ...(isMixed(state, attribution) ? [MIXED_AUDIO] : []),
       ...notKept(streams),
       ...('failure' in outcome ? [{ code: 'render-failed', message: outcome.failure }] : []),
     ],

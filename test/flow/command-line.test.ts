@@ -126,7 +126,7 @@ describe('config, doctor, help', () => {
     const { code, out } = await sipreel(args);
     expect(code).toBe(1);
     expect(out).toMatch(new RegExp(`^fail {2}SIP address udp:127.0.0.1:${port} cannot be bound`, 'm'));
-    expect(out).toMatch(/^ok {4}data directory/m);
+    expect(out).toMatch(/^ok {4}data, spool, archive directory/m);
   });
 
   test('every command has a help text, and an unknown one is refused', { timeout: 40_000 }, async () => {
