@@ -58,6 +58,8 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
       ...['-m', String(plan.calls), '-r', String(plan.ratePerSecond), '-l', String(plan.calls)],
       ...['-d', String(plan.pauseMs), '-cid_str', 'load-%u@sipp', '-i', '127.0.0.1', '-nostdin'],
       ...['-timeout', `${limitSeconds}s`, '-timeout_error', '-trace_rtt', '-rtt_freq', '1'],
+      // It binds a media port although it plays none: off the ports of the recorders that other tests run beside it.
+      ...['-min_rtp_port', '11200', '-max_rtp_port', '11900'],
       // It would count pauses of a busy machine as errors.
       ...['-watchdog_interval', '0'],
       ...['-trace_err', '-error_file', errorPath],
