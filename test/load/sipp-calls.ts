@@ -1,5 +1,7 @@
 // Many calls at a steady rate: SIPp signals, and each call's media goes where the recorder's answers say.
+
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,7 +61,7 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
       ...['-d', String(plan.pauseMs), '-cid_str', 'load-%u@sipp', '-i', '127.0.0.1', '-nostdin'],
       ...['-timeout', `${limitSeconds}s`, '-timeout_error', '-trace_rtt', '-rtt_freq', '1'],
       // It binds a media port although it plays none: off the ports of the recorders that other tests run beside it.
-      ...['-min_rtp_port', '11200', '-max_rtp_port', '11900'],
+      ...['-mp', String(11_000 + 4 * randomInt(225))],
       // It would count pauses of a busy machine as errors.
       ...['-watchdog_interval', '0'],
       ...['-trace_err', '-error_file', errorPath],
