@@ -27,6 +27,12 @@ export async function readAnnotations(directory: string): Promise<Annotations> {
   return { tags, notes, hold };
 }
 
+/** What stands for annotations that cannot be read: they may hold a hold. */
+export function unreadable(error: Error, wallMs: number): Annotations {
+  const reason = `annotations.json cannot be read: ${error.message}`;
+  return { tags: [], notes: [], hold: { reason, by: 'sipreel', sinceMs: wallMs } };
+}
+
 export async function writeAnnotations(directory: string, annotations: Annotations): Promise<void> {
   const text = `${JSON.stringify({ version: 1, ...annotations }, null, 2)}\n`;
   await replaceFile(join(directory, ANNOTATIONS_FILE), text, 'sync');

@@ -18,7 +18,7 @@ import type {
   RecordingQuery,
 } from '../recording/library.ts';
 import { matchesQuery } from '../recording/matches-query.ts';
-import { readAnnotations, writeAnnotations } from './annotations.ts';
+import { readAnnotations, unreadable, writeAnnotations } from './annotations.ts';
 import { syncDirectory } from './atomic-file.ts';
 import { newestFirst, positionOf, readCursor, writeCursor } from './cursor.ts';
 import { type ListRange, listRecordings } from './list.ts';
@@ -184,8 +184,8 @@ export class DirectoryLibrary implements RecordingLibrary {
 
   async *#matching(query: RecordingQuery, notAfter?: string): AsyncGenerator<LibraryRecording> {
     const { dataDirectory, log } = this.#options;
-    const unreadable = (directory: string, err: unknown) => log.warn({ directory, err }, 'recording cannot be read');
-    for await (const { directory, document } of listRecordings(dataDirectory, unreadable, daysOf(query, notAfter))) {
+    const skipped = (directory: string, err: unknown) => log.warn({ directory, err }, 'recording cannot be read');
+    for await (const { directory, document } of listRecordings(dataDirectory, skipped, daysOf(query, notAfter))) {
       this.#places.learn(document.id, directory);
       const recording = { document, directory, annotations: await this.#shown(directory) };
       if (matchesQuery(recording, query)) yield recording;
@@ -206,8 +206,7 @@ export class DirectoryLibrary implements RecordingLibrary {
   async #shown(directory: string): Promise<Annotations> {
     return this.#annotations(directory).catch((err: Error) => {
       this.#options.log.error({ directory, err }, 'annotations.json cannot be read: look at it by hand');
-      const reason = `annotations.json cannot be read: ${err.message}`;
-      return { tags: [], notes: [], hold: { reason, by: 'sipreel', sinceMs: this.#options.clock.wallMs() } };
+      return unreadable(err, this.#options.clock.wallMs());
     });
   }
 

@@ -58,7 +58,7 @@ export function createArchiveIndex(options: ArchiveIndexOptions): ArchiveIndex {
     reckonDue: () => index.reckonDue(recorder, options.keepUntilMs),
     indexed: (archive) => ({
       ...archive,
-      file: (state, document) => keeper.changing(document, () => archive.file(state, document)),
+      file: (state, document) => keeper.filing(document, () => archive.file(state, document)),
     }),
     close: () => keeper.close(),
   };

@@ -1,15 +1,17 @@
 // Keeps the index and the recordings' files together. The files are the truth: whatever fails here is put right from them,
 // at once, after a while or at the next start.
+import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
+import { isRecorderError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { Timers } from '../../lib/timers.ts';
 import type { RecordingDocument } from '../../recording/document.ts';
-import { readAnnotations } from '../annotations.ts';
+import { readAnnotations, unreadable } from '../annotations.ts';
 import { type ListedRecording, listRecordings, readRecording } from '../list.ts';
 import { recordingDay } from '../names.ts';
 import { SerialWork } from '../serial-work.ts';
-import { PendingMarks } from './pending.ts';
+import { PendingMarks, type PendingRecording } from './pending.ts';
 import type { IndexTransaction, RecordingIndex } from './recording-index.ts';
 import type { IndexedRecording } from './row.ts';
 import type { IndexChange } from './writer.ts';
@@ -35,6 +37,7 @@ const ALONE: IndexCompanion = { put: async () => {}, removed: async () => {} };
 
 const RETRY_MS = 30_000;
 const ROWS_AT_ONCE = 50;
+const FAILURES_IN_A_ROW = 3;
 
 export class IndexKeeper {
   readonly #options: IndexKeeperOptions;
@@ -44,6 +47,8 @@ export class IndexKeeper {
   #companion: IndexCompanion = ALONE;
   #repairing: Promise<void> = Promise.resolve();
   #closed = false;
+  /** The database could not be reached: until it has been, changes are only marked. */
+  #away = false;
 
   constructor(options: IndexKeeperOptions) {
     this.#options = options;
@@ -71,12 +76,32 @@ export class IndexKeeper {
 
   /** Changes a recording's files by `change`, and then the index by what the files say. Changes of one recording wait for each other. */
   changing<T>(document: RecordingDocument, change: () => Promise<T>): Promise<T> {
+    return this.#marked(document, change, () => null);
+  }
+
+  /** The same for a recording that is new, and comes to lie where `file` says. */
+  filing<T extends ListedRecording>(document: RecordingDocument, file: () => Promise<T>): Promise<T> {
+    return this.#marked(document, file, (filed) => filed);
+  }
+
+  #marked<T>(
+    document: RecordingDocument,
+    change: () => Promise<T>,
+    placeOf: (changed: T) => ListedRecording | null,
+  ): Promise<T> {
     const recordingId = document.id;
     return this.#work.run(recordingId, async () => {
       const mark = { recordingId, day: recordingDay(document) };
       await this.#marks.set(mark);
-      // A change that fails may have been done in part.
-      return change().finally(() => this.#refresh(mark).catch((error) => this.#later(error)));
+      let place: ListedRecording | null = null;
+      try {
+        const changed = await change();
+        place = placeOf(changed);
+        return changed;
+      } finally {
+        // A change that failed may have been done in part. While the database is away nobody waits for it: the mark stays.
+        if (!this.#away) await this.#refresh(mark, place).catch((error) => this.#later(error));
+      }
     });
   }
 
@@ -93,15 +118,15 @@ export class IndexKeeper {
       const marked = new Set((await this.#marks.all()).map(({ recordingId }) => recordingId));
       const read = batch
         .filter(({ document }) => !marked.has(document.id))
-        .map((found) => this.#indexed(found).catch((err) => unreadable(found.directory, err)));
+        .map((found) => this.#indexed(found).catch((err) => skipped(found.directory, err)));
       const recordings = (await Promise.all(read)).filter((recording) => recording !== undefined);
       await index.put(recordings);
       count += recordings.length;
       batch = [];
     };
-    const unreadable = (directory: string, err: unknown) =>
+    const skipped = (directory: string, err: unknown) =>
       log.warn({ directory, err }, 'recording cannot be read, and not be indexed');
-    for await (const found of listRecordings(dataDirectory, unreadable)) {
+    for await (const found of listRecordings(dataDirectory, skipped)) {
       if (this.#closed) return count;
       batch.push(found);
       if (batch.length >= ROWS_AT_ONCE) await flush();
@@ -131,22 +156,34 @@ export class IndexKeeper {
     try {
       if (await this.#options.index.isEmpty()) await this.rebuild();
       await this.#repair();
+      this.#away = false;
+      // What was marked meanwhile.
+      await this.#repair();
     } catch (error) {
       this.#later(error);
     }
   }
 
+  /** One recording that cannot be put right does not keep the others waiting. Rejects when several in a row cannot. */
   async #repair(): Promise<void> {
+    let failures = 0;
     for (const mark of await this.#marks.all()) {
       if (this.#closed) return;
-      await this.#work.run(mark.recordingId, () => this.#refresh(mark));
+      try {
+        await this.#work.run(mark.recordingId, () => this.#refresh(mark, null));
+        failures = 0;
+      } catch (error) {
+        failures++;
+        if (failures === FAILURES_IN_A_ROW) throw error;
+        this.#later(error);
+      }
     }
   }
 
-  /** The index learns what the files say, and the mark goes. */
-  async #refresh(mark: { recordingId: string; day: string }): Promise<void> {
+  /** The index learns what the files say, and the mark goes. `place`: where they are, if that is known. */
+  async #refresh(mark: PendingRecording, place: ListedRecording | null): Promise<void> {
     const { index } = this.#options;
-    const found = await this.#findIn(mark.day, mark.recordingId);
+    const found = place ?? (await this.#find(mark));
     if (found) {
       const recording = await this.#indexed(found);
       await index.put([recording], async (work, changes) => {
@@ -156,17 +193,22 @@ export class IndexKeeper {
     await this.#marks.clear(mark.recordingId);
   }
 
-  async #findIn(day: string, recordingId: string): Promise<ListedRecording | null> {
-    const only = day.replaceAll('/', '-');
-    const known = await this.#options.index.get(recordingId);
-    const range = { firstDay: only, lastDay: only };
-    if (known) {
-      const directory = join(this.#options.root, known.directory);
+  /** Where the index has it; one that is not there any more is gone. */
+  async #find(mark: PendingRecording): Promise<ListedRecording | null> {
+    const known = await this.#options.index.get(mark.recordingId);
+    if (!known) return this.#search(mark);
+    const directory = join(this.#options.root, known.directory);
+    const document = await readRecording(directory).catch(() => null);
+    return document?.id === mark.recordingId ? { directory, document } : null;
+  }
+
+  /** Reads the recordings of its day until it comes: for what was filed by a process that died before it told the index. */
+  async #search({ day, recordingId }: PendingRecording): Promise<ListedRecording | null> {
+    const dayDirectory = join(this.#options.root, day);
+    for (const name of await readdir(dayDirectory).catch(() => [])) {
+      const directory = join(dayDirectory, name);
       const document = await readRecording(directory).catch(() => null);
       if (document?.id === recordingId) return { directory, document };
-    }
-    for await (const found of listRecordings(this.#options.dataDirectory, () => {}, range)) {
-      if (found.document.id === recordingId) return found;
     }
     return null;
   }
@@ -174,7 +216,7 @@ export class IndexKeeper {
   async #indexed({ directory, document }: ListedRecording): Promise<IndexedRecording> {
     return {
       document,
-      annotations: await readAnnotations(directory),
+      annotations: await readAnnotations(directory).catch((error) => unreadable(error, this.#options.clock.wallMs())),
       directory: relative(this.#options.root, directory).split(sep).join('/'),
       keepUntilMs: this.#options.keepUntilMs(document),
     };
@@ -182,7 +224,8 @@ export class IndexKeeper {
 
   #later(error: unknown): void {
     this.#options.log.error({ err: error }, 'the index could not be brought up to date: will be tried again');
-    if (this.#closed) return;
+    if (isRecorderError(error, 'DATABASE_FAILED')) this.#away = true;
+    if (this.#closed || this.#timers.has('repair')) return;
     this.#timers.set('repair', RETRY_MS, () => {
       this.#repairing = this.#catchUp();
     });

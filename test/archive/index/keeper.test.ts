@@ -82,6 +82,66 @@ onBothDatabases((fresh) => {
     expect(await idsOf(library)).toEqual([recordingId(1)]);
   });
 
+  test('while the database is away a change does not wait for it, and is made good when it is back', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const clock = new ManualClock();
+    let asked = 0;
+    let away = true;
+    const { library, keeper } = await openLibrary(dataDirectory, await fresh(), {
+      clock,
+      companion: {
+        put: async () => {
+          asked++;
+          if (away) throw new Error('the connection is lost');
+        },
+        removed: async () => {},
+      },
+    });
+    for (const n of [1, 2, 3]) {
+      const filed = await fileExample(dataDirectory, { id: recordingId(n) });
+      await keeper.filing(filed.document, async () => filed);
+    }
+    expect(asked).toBe(1);
+    away = false;
+    clock.advance(30_000);
+    await keeper.idle();
+    expect((await idsOf(library)).sort()).toEqual([1, 2, 3].map(recordingId));
+    const late = await fileExample(dataDirectory, { id: recordingId(4) });
+    await keeper.filing(late.document, async () => late);
+    expect(await idsOf(library)).toHaveLength(4);
+  });
+
+  test('a recording that cannot be put right keeps no other one waiting', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const marks = new PendingMarks(dataDirectory);
+    await marks.prepare();
+    const companion = {
+      put: async (_: unknown, { recording }: { recording: { document: { id: string } } }) => {
+        if (recording.document.id === recordingId(1)) throw new Error('never this one');
+      },
+      removed: async () => {},
+    };
+    const address = await fresh();
+    const { close } = await openLibrary(dataDirectory, address, { companion });
+    await close();
+    for (const n of [1, 2, 3]) {
+      await fileExample(dataDirectory, { id: recordingId(n) });
+      await marks.set({ recordingId: recordingId(n), day: DAY });
+    }
+    const { index } = await openLibrary(dataDirectory, address, { companion });
+    expect(await index.get(recordingId(2))).not.toBeNull();
+    expect(await index.get(recordingId(3))).not.toBeNull();
+    expect((await marks.all()).map(({ recordingId }) => recordingId)).toEqual([recordingId(1)]);
+  });
+
+  test('annotations that cannot be read are indexed as a hold', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const { directory } = await fileExample(dataDirectory, { id: recordingId(1) });
+    await writeFile(join(directory, 'annotations.json'), '{"version":1,');
+    const { library } = await openLibrary(dataDirectory, await fresh());
+    expect(await idsOf(library, { held: true })).toEqual([recordingId(1)]);
+  });
+
   test('building the index again beside the recorder leaves alone what is being filed', async () => {
     const dataDirectory = await temporaryDirectory();
     const { library, keeper } = await openLibrary(dataDirectory, await fresh());
