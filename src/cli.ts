@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 // Arguments and exit codes. Each command is a file of its own, loaded when it is asked for.
-import { enableCompileCache } from 'node:module';
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './commands/exit-codes.ts';
+import { shareCompileCache } from './lib/compile-cache.ts';
 import { isRecorderError } from './lib/errors.ts';
 
-// A start compiles what the last one did not leave compiled: a good second less, which counts when a recorder comes back in the
-// middle of calls. Where there is no place for it, nothing is cached.
-enableCompileCache();
+// Beside the program, and with its owner.
+shareCompileCache(new URL('../node_modules/.cache/compile/', import.meta.url));
 
 type Command = (args: string[]) => Promise<number>;
 

@@ -8,6 +8,8 @@ export default defineConfig({
     // A recorder starved of CPU is judged on a machine that does nothing else: npm run test:load.
     exclude: ['test/load/starved.test.ts'],
     pool: 'forks',
+    // Threads find their TypeScript stripped: see src/lib/compile-cache.ts for what may happen otherwise.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)) },
     maxWorkers: 2,
     // Concurrent tests start servers of their own; more at once than this lose packets on two cores.
     maxConcurrency: 3,
