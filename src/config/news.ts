@@ -15,6 +15,8 @@ import type { RecorderDatabase } from './recorder-database.ts';
 import { recorderName } from './recorder-name.ts';
 import type { Config } from './schema.ts';
 
+const MOST_WAITING = 1_000;
+
 export interface News {
   companion: IndexCompanion;
   recordings: RecordingNews;
@@ -45,10 +47,19 @@ export function openNews({ config, database, index, product, log }: NewsOptions)
   const delivery = createDelivery({ outbox, targets, clock, log, giveUpAfterMs });
   // One after the other, so that the database sees them in the order in which they happened.
   let telling: Promise<void> = Promise.resolve();
+  let waiting = 0;
   const tell = (event: Parameters<Outbox['add']>[0]) => {
+    const about = { type: event.type, recordingId: event.recordingId };
+    // A database that is away answers slowly; what calls do meanwhile must not fill the memory.
+    if (waiting >= MOST_WAITING) {
+      log.warn(about, 'an event is lost: the database is away');
+      return;
+    }
+    waiting++;
     telling = telling
       .then(() => outbox.add(event))
-      .catch((err) => log.error({ err, type: event.type, recordingId: event.recordingId }, 'an event is lost'));
+      .catch((err) => log.error({ err, ...about }, 'an event is lost'))
+      .finally(() => waiting--);
   };
   return {
     companion: {
