@@ -208,5 +208,11 @@ function isArgumentError(error: unknown): error is Error {
   return error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
 }
 
+// `sipreel list | head`: who reads us has enough. A recorder goes on, whoever reads what it says.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  if (process.argv[2] !== 'serve') process.exit(EXIT_OK);
+});
+
 // A socket left open by mistake must not keep an operator's terminal or service manager waiting.
 process.exit(await main(process.argv.slice(2)));

@@ -1,7 +1,9 @@
 // The commands as scripts use them: output, exit codes, and that no secret is shown.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { EventSocketServer } from '../peers/event-socket-server.ts';
@@ -127,6 +129,17 @@ describe('config, doctor, help', () => {
     expect(code).toBe(1);
     expect(out).toMatch(new RegExp(`^fail {2}SIP address udp:127.0.0.1:${port} cannot be bound`, 'm'));
     expect(out).toMatch(/^ok {4}data, spool, archive directory/m);
+  });
+
+  test('a reader that has enough ends a command without a word', async () => {
+    const child = spawn(process.execPath, ['src/cli.ts', 'config', '--print'], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.destroy();
+    const said = text(child.stderr);
+    const [code] = await once(child, 'exit');
+    expect({ code, said: await said }).toEqual({ code: 0, said: '' });
   });
 
   test('every command has a help text, and an unknown one is refused', { timeout: 40_000 }, async () => {
