@@ -1,6 +1,6 @@
 // The 49 messages of RFC 4475 by the names of their files, with \n for CRLF; repetitions, long lines and octets that the RFC
 // prints as <repeat>, <allOneLine> and <hex> are written out. torture() makes bytes of them. Compared with the copies in the
-// test sets of reSIProcate (RFC4475TortureTests.cxx), dart_sip_parser and an Erlang parser; mpart01's body has its 553 octets.
+// test sets of reSIProcate (one page of RFC4475TortureTests.cxx), dart_sip_parser and an Erlang parser; mpart01's body has its 553 octets.
 import { sip } from './messages.ts';
 
 const SIGNATURE = '<signature>';
