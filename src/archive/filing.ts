@@ -170,7 +170,7 @@ async function isThatRecording(directory: string, recordingId: string, disk: Dis
 }
 
 /** Something was received that the WAV does not hold. */
-export function journalIsNeeded(document: RecordingDocument): boolean {
+export function journalIsNeeded(document: Pick<RecordingDocument, 'state' | 'streams'>): boolean {
   if (document.state === 'failed' || document.state === 'not-renderable') return true;
   return document.streams.some(
     (stream) =>

@@ -28,7 +28,7 @@ export function recordingName(template: string, document: RecordingDocument): st
 }
 
 /** `<yyyy>/<mm>/<dd>` of the start, UTC. */
-export function recordingDay(document: RecordingDocument): string {
+export function recordingDay(document: Pick<RecordingDocument, 'times'>): string {
   return document.times.start.slice(0, 10).replaceAll('-', '/');
 }
 

@@ -1,7 +1,7 @@
 // `sipreel list`: finished recordings, newest first, all of them or those that answer a question.
 import { parseArgs } from 'node:util';
 import { recordingDocument } from '../recording/document.ts';
-import { type LibraryRecording, MAX_PAGE, type RecordingQuery } from '../recording/library.ts';
+import { MAX_PAGE, type RecordingLibrary, type RecordingQuery, type SearchHit } from '../recording/library.ts';
 import { EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
 import { withLibrary } from './local-library.ts';
 import { describeParty, describeQuality, formatDuration, printable } from './show-recording.ts';
@@ -58,7 +58,7 @@ export async function list(args: string[]): Promise<number> {
     do {
       const room = limit === 0 ? MAX_PAGE : Math.min(MAX_PAGE, limit - shown);
       const page = await library.search(query, { limit: room, after });
-      for (const recording of page.items) console.log(values.json ? jsonOf(recording) : line(recording));
+      for (const hit of page.items) console.log(values.json ? jsonOf(await wholeOf(library, hit)) : line(hit));
       shown += page.items.length;
       after = page.next;
     } while (after !== null && (limit === 0 || shown < limit));
@@ -102,9 +102,12 @@ function readMoment(value: string, nowMs: number): number {
   return isTime ? Date.parse(value) : Number.NaN;
 }
 
-const jsonOf = ({ directory, document }: LibraryRecording) => JSON.stringify({ directory, ...document });
+const jsonOf = ({ directory, document }: SearchHit) => JSON.stringify({ directory, ...document });
 
-function line({ directory, document }: LibraryRecording): string {
+/** A hit lacks what is large. One that was deleted meanwhile is shown as it was found. */
+const wholeOf = async (library: RecordingLibrary, hit: SearchHit) => (await library.get(hit.document.id)) ?? hit;
+
+function line({ directory, document }: SearchHit): string {
   const start = document.times.start.slice(0, 19).replace('T', ' ');
   const parties = `${describeParty(document, 'caller')} > ${describeParty(document, 'callee')}`;
   const quality = document.source === 'import' ? 'handed in as a file' : describeQuality(document);

@@ -1,7 +1,7 @@
 // A recording in words, for the terminal.
 import type { RecordingDocument } from '../recording/document.ts';
 
-export function describeParty(document: RecordingDocument, role: 'caller' | 'callee'): string {
+export function describeParty(document: Pick<RecordingDocument, 'participants'>, role: 'caller' | 'callee'): string {
   const party = document.participants.find((participant) => participant.role === role);
   if (!party) return 'unknown';
   if (party.name && party.aor) return `${party.name} <${party.aor}>`;
@@ -9,7 +9,7 @@ export function describeParty(document: RecordingDocument, role: 'caller' | 'cal
 }
 
 /** One sentence about what was heard and what was not. */
-export function describeQuality(document: RecordingDocument): string {
+export function describeQuality(document: Pick<RecordingDocument, 'state' | 'streams'>): string {
   if (document.state === 'empty') return 'no media arrived';
   if (document.state === 'failed') return 'could not be rendered; the journal is kept';
   if (document.state === 'not-renderable') {

@@ -36,6 +36,13 @@ export interface LibraryRecording {
   directory: string | null;
 }
 
+/** What is compared with questions and shown in lists: without what may be large. */
+export type HitDocument = Omit<RecordingDocument, 'timeline' | 'metadata'>;
+
+export interface SearchHit extends Omit<LibraryRecording, 'document'> {
+  document: HitDocument;
+}
+
 /** All conditions have to hold; texts are compared without regard to case and accents. Absent ones do not matter. */
 export interface RecordingQuery {
   /** Each word stands somewhere in the parties' names and addresses, the group, the notes or the tags, or is a whole identifier. */
@@ -79,7 +86,7 @@ export const MAX_PAGE = 200;
 
 export interface RecordingPage {
   /** By start, newest first; recordings with the same start in an order that stays. */
-  items: LibraryRecording[];
+  items: SearchHit[];
   /** An opaque cursor that stays valid while recordings come and go; null on the last page. */
   next: string | null;
 }
@@ -104,7 +111,7 @@ export interface OpenRecordingFile {
 export interface RecordingLibrary {
   /** Rejects with INVALID_CURSOR. */
   search(query: RecordingQuery, page: PageRequest): Promise<RecordingPage>;
-  /** Any text may be asked for; what is no id of a recording gives null. */
+  /** Any text may be asked for; what is no id of a recording gives null. Rejects with STORAGE_FAILED if its recording.json cannot be read. */
   get(recordingId: string): Promise<LibraryRecording | null>;
   /** Null if there is no such recording, or it has no file of that role. Rejects with STORAGE_FAILED if the file is not what `recording.json` says. */
   openFile(recordingId: string, role: RecordedFile['role']): Promise<OpenRecordingFile | null>;

@@ -1,11 +1,11 @@
 // Whether a recording answers a question: the meaning of RecordingQuery, which every index has to share.
 import type { RecordedStream, RecordingDocument } from './document.ts';
-import type { LibraryRecording, RecordingQuery } from './library.ts';
+import type { HitDocument, RecordingQuery, SearchHit } from './library.ts';
 import { normalise, wordsOf } from './normalise.ts';
 import { isSameNumber, numberOf } from './numbers.ts';
 import { documentInScope } from './scope.ts';
 
-export function matchesQuery({ document, annotations }: LibraryRecording, query: RecordingQuery): boolean {
+export function matchesQuery({ document, annotations }: SearchHit, query: RecordingQuery): boolean {
   const { times, call } = document;
   const startMs = Date.parse(times.start);
   if (query.scope && !documentInScope(document, query.scope)) return false;
@@ -28,17 +28,17 @@ export function matchesQuery({ document, annotations }: LibraryRecording, query:
 }
 
 /** Lost packets per cent of those expected, of the stream where it is highest. */
-export function worstLossPercent({ streams }: RecordingDocument): number {
+export function worstLossPercent({ streams }: Pick<RecordingDocument, 'streams'>): number {
   const percent = ({ packets, lost }: RecordedStream) => (packets + lost === 0 ? 0 : (100 * lost) / (packets + lost));
   return Math.max(0, ...streams.map(percent));
 }
 
 /** Nothing was received from a stream while another one was heard. */
-export function hasSilentSide({ streams }: RecordingDocument): boolean {
+export function hasSilentSide({ streams }: Pick<RecordingDocument, 'streams'>): boolean {
   return streams.some((stream) => stream.packets === 0) && streams.some((stream) => stream.packets > 0);
 }
 
-function hasWords({ document, annotations }: Omit<LibraryRecording, 'directory'>, text: string): boolean {
+function hasWords({ document, annotations }: Omit<SearchHit, 'directory'>, text: string): boolean {
   const { call } = document;
   const notes = annotations.notes.map((note) => note.text);
   const texts = [...partyTexts(document), call.groupId ?? '', ...annotations.tags, ...notes].map(normalise);
@@ -46,16 +46,16 @@ function hasWords({ document, annotations }: Omit<LibraryRecording, 'directory'>
   return wordsOf(text).every((word) => ids.includes(word) || texts.some((one) => one.includes(word)));
 }
 
-function hasHeader(document: RecordingDocument, { name, value }: { name: string; value: string }): boolean {
+function hasHeader(document: HitDocument, { name, value }: { name: string; value: string }): boolean {
   return document.headers.some((header) => same(header.name, name) && same(header.value, value));
 }
 
-function hasNumber({ participants }: RecordingDocument, number: string): boolean {
+function hasNumber({ participants }: HitDocument, number: string): boolean {
   return participants.some(({ aor }) => aor !== null && isSameNumber(aor, number));
 }
 
 /** What a party can be found by: its address as written, its number without punctuation, its name. */
-export function partyTexts({ participants }: RecordingDocument): string[] {
+export function partyTexts({ participants }: Pick<RecordingDocument, 'participants'>): string[] {
   return participants.flatMap(({ aor, name }) => [aor ?? '', numberOf(aor ?? '') ?? '', name ?? '']);
 }
 

@@ -17,7 +17,10 @@ export function isEverything(scope: RecordingScope): boolean {
 }
 
 /** For finished recordings. */
-export function documentInScope(document: RecordingDocument, scope: RecordingScope): boolean {
+export function documentInScope(
+  document: Pick<RecordingDocument, 'participants' | 'call'>,
+  scope: RecordingScope,
+): boolean {
   const aors = document.participants.map((participant) => participant.aor);
   return inScope(aors, document.call.groupId, scope);
 }

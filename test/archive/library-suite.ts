@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { fileRecording } from '../../src/archive/filing.ts';
 import type { RecordingDocument } from '../../src/recording/document.ts';
-import type { RecordingLibrary, RecordingQuery } from '../../src/recording/library.ts';
+import type { RecordingLibrary, RecordingPage, RecordingQuery } from '../../src/recording/library.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { exampleDocument } from './example-document.ts';
@@ -107,8 +107,7 @@ async function filled(make: (dataDirectory: string, clock: ManualClock) => Promi
   return { dataDirectory, library, filed, clock };
 }
 
-const numbers = (page: { items: { document: RecordingDocument }[] }) =>
-  page.items.map(({ document }) => Number(document.id.slice(-12)));
+const numbers = (page: RecordingPage) => page.items.map(({ document }) => Number(document.id.slice(-12)));
 
 export function librarySuite(
   name: string,

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Database } from '../../database/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import type { RecordingDocument } from '../../recording/document.ts';
 import type { ArchiveEngine } from '../../recording/engines.ts';
+import type { HitDocument } from '../../recording/library.ts';
 import type { StoredFiles } from '../stored-files.ts';
 import { IndexKeeper } from './keeper.ts';
 import { IndexLibrary } from './library.ts';
@@ -19,7 +19,7 @@ export interface ArchiveIndexOptions {
   recorder: string;
   /** Default: files on this disk, not encrypted. */
   files?: StoredFiles;
-  keepUntilMs: (document: RecordingDocument) => number | null;
+  keepUntilMs: (document: HitDocument) => number | null;
   clock: Clock;
   log: Log;
 }

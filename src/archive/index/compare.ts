@@ -5,6 +5,7 @@ import type { RecordingDocument } from '../../recording/document.ts';
 import { readAnnotations } from '../annotations.ts';
 import { readRecording } from '../list.ts';
 import type { RecordingIndex } from './recording-index.ts';
+import { withoutMetadata } from './row.ts';
 
 export type IndexProblemCode = 'not-indexed' | 'indexed-elsewhere' | 'index-differs' | 'indexed-but-missing';
 
@@ -31,7 +32,8 @@ export async function compareRecording(
   if (known.directory !== path)
     return { code: 'indexed-elsewhere', path, message: `The index has it at ${known.directory}. ${REMEDY}` };
   const annotations = await readAnnotations(directory).catch(() => null);
-  const same = isDeepStrictEqual(known.document, document) && isDeepStrictEqual(known.annotations, annotations);
+  const same =
+    isDeepStrictEqual(known.document, withoutMetadata(document)) && isDeepStrictEqual(known.annotations, annotations);
   // Annotations that cannot be read are told of by whoever reads the files.
   if (same || annotations === null) return null;
   return { code: 'index-differs', path, message: `The index has another state of it. ${REMEDY}` };

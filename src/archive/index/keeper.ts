@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isRecorderError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { Timers } from '../../lib/timers.ts';
-import type { RecordingDocument } from '../../recording/document.ts';
+import type { HitDocument } from '../../recording/library.ts';
 import { readAnnotations, unreadable } from '../annotations.ts';
 import { type ListedRecording, listRecordings, readRecording } from '../list.ts';
 import { recordingDay } from '../names.ts';
@@ -22,7 +22,7 @@ export interface IndexKeeperOptions {
   /** <data>/recordings */
   root: string;
   /** When the rules let a recording go, Unix ms; null: never. */
-  keepUntilMs: (document: RecordingDocument) => number | null;
+  keepUntilMs: (document: HitDocument) => number | null;
   clock: Clock;
   log: Log;
 }
@@ -75,17 +75,17 @@ export class IndexKeeper {
   }
 
   /** Changes a recording's files by `change`, and then the index by what the files say. Changes of one recording wait for each other. */
-  changing<T>(document: RecordingDocument, change: () => Promise<T>): Promise<T> {
+  changing<T>(document: HitDocument, change: () => Promise<T>): Promise<T> {
     return this.#marked(document, change, () => null);
   }
 
   /** The same for a recording that is new, and comes to lie where `file` says. */
-  filing<T extends ListedRecording>(document: RecordingDocument, file: () => Promise<T>): Promise<T> {
+  filing<T extends ListedRecording>(document: HitDocument, file: () => Promise<T>): Promise<T> {
     return this.#marked(document, file, (filed) => filed);
   }
 
   #marked<T>(
-    document: RecordingDocument,
+    document: HitDocument,
     change: () => Promise<T>,
     placeOf: (changed: T) => ListedRecording | null,
   ): Promise<T> {
@@ -195,7 +195,7 @@ export class IndexKeeper {
 
   /** Where the index has it; one that is not there any more is gone. */
   async #find(mark: PendingRecording): Promise<ListedRecording | null> {
-    const known = await this.#options.index.get(mark.recordingId);
+    const known = await this.#options.index.locate(mark.recordingId);
     if (!known) return this.#search(mark);
     const directory = join(this.#options.root, known.directory);
     const document = await readRecording(directory).catch(() => null);

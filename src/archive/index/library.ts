@@ -11,6 +11,7 @@ import type {
   RecordingLibrary,
   RecordingPage,
   RecordingQuery,
+  SearchHit,
 } from '../../recording/library.ts';
 import { DirectoryLibrary, type DirectoryLibraryOptions } from '../directory-library.ts';
 import { type ListedRecording, readRecording } from '../list.ts';
@@ -47,14 +48,22 @@ export class IndexLibrary implements RecordingLibrary {
     const before = after === null ? null : readPlace(after);
     const found = await this.#options.index.find(query, { limit, before });
     return {
-      items: found.items.map((item) => this.#shown(item)),
+      items: found.items.map((item) => this.#hit(item)),
       next: found.before === null ? null : writePlace(found.before),
     };
   }
 
   async get(recordingId: string): Promise<LibraryRecording | null> {
-    const found = await this.#options.index.get(recordingId);
-    return found && this.#shown(found);
+    const known = await this.#options.index.get(recordingId);
+    if (!known) return null;
+    const { document, annotations, recorder } = known;
+    // Its raw metadata is with the other recorder.
+    if (recorder !== this.#options.recorder) {
+      return { document: { ...document, metadata: [] }, annotations, directory: null };
+    }
+    const directory = join(this.#options.root, known.directory);
+    const whole = await readRecording(directory).catch(unlessGone);
+    return whole?.id === recordingId ? { document: whole, annotations, directory } : null;
   }
 
   async openFile(recordingId: string, role: RecordedFile['role']): Promise<OpenRecordingFile | null> {
@@ -109,16 +118,22 @@ export class IndexLibrary implements RecordingLibrary {
     return this.#options.keeper.changing(found.document, change);
   }
 
-  #shown({ document, annotations, directory, recorder }: FoundRecording): LibraryRecording {
+  #hit({ document, annotations, directory, recorder }: FoundRecording): SearchHit {
     const here = recorder === this.#options.recorder;
     return { document, annotations, directory: here ? join(this.#options.root, directory) : null };
   }
 
   async #place(recordingId: string): Promise<ListedRecording | null> {
-    const found = await this.#options.index.get(recordingId);
+    const found = await this.#options.index.locate(recordingId);
     if (!found || found.recorder !== this.#options.recorder) return null;
     const directory = join(this.#options.root, found.directory);
     const document = await readRecording(directory).catch(() => null);
     return document?.id === recordingId ? { directory, document } : null;
   }
+}
+
+/** Deleted, or moved by hand: `sipreel verify` tells which. */
+function unlessGone(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw new RecorderError('STORAGE_FAILED', error.message, { cause: error });
 }

@@ -1,11 +1,10 @@
 // The index of finished recordings: what is put in is found again, on SQLite and PostgreSQL alike.
 import type { Transaction } from 'kysely';
 import { type Database, databaseError } from '../../database/database.ts';
-import type { RecordingDocument } from '../../recording/document.ts';
-import type { LibraryStatistics, RecordingQuery } from '../../recording/library.ts';
-import { type IndexedRecording, recordingOf } from './row.ts';
+import type { HitDocument, LibraryStatistics, RecordingQuery } from '../../recording/library.ts';
+import { type IndexedRecording, type KnownRecording, knownOf, recordingOf } from './row.ts';
 import type { IndexTables } from './schema.ts';
-import { type FoundRecording, type FoundRecordings, findRecordings } from './search.ts';
+import { type FoundRecordings, findRecordings } from './search.ts';
 import { sumUp } from './statistics.ts';
 import { type AlongsidePut, IndexWriter } from './writer.ts';
 
@@ -40,19 +39,27 @@ export class RecordingIndex {
     return this.#ask(({ read, kind }) => findRecordings(read, kind, query, page));
   }
 
-  async get(recordingId: string): Promise<FoundRecording | null> {
+  /** Everything that the index knows of it. */
+  async get(recordingId: string): Promise<KnownRecording | null> {
     // PostgreSQL takes no NUL; no id has one.
     if (recordingId.includes('\0')) return null;
     const row = await this.#ask(({ read }) =>
       read
         .selectFrom('recordings')
-        .select(['place', 'directory', 'recorder', 'document', 'annotations'])
+        .select(['directory', 'recorder', 'document', 'details', 'annotations'])
         .where('id', '=', recordingId)
         .executeTakeFirst(),
     );
-    if (!row) return null;
-    const { place, directory, recorder, ...content } = row;
-    return { place, directory, recorder, ...recordingOf(content) };
+    return row ? knownOf(row) : null;
+  }
+
+  /** Where it is. */
+  async locate(recordingId: string): Promise<{ directory: string; recorder: string } | null> {
+    if (recordingId.includes('\0')) return null;
+    const row = await this.#ask(({ read }) =>
+      read.selectFrom('recordings').select(['directory', 'recorder']).where('id', '=', recordingId).executeTakeFirst(),
+    );
+    return row ?? null;
   }
 
   /** Ids that begin with hexadecimal digits and hyphens, so many at the most. Reads all ids. */
@@ -85,7 +92,7 @@ export class RecordingIndex {
   }
 
   /** Reckons anew when each recording of this recorder is due. Nothing else of a row changes. */
-  async reckonDue(recorder: string, keepUntilMs: (document: RecordingDocument) => number | null): Promise<void> {
+  async reckonDue(recorder: string, keepUntilMs: (document: HitDocument) => number | null): Promise<void> {
     for (let after = Number.MIN_SAFE_INTEGER; ; ) {
       const rows = await this.#ask(({ read }) =>
         read

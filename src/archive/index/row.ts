@@ -1,7 +1,7 @@
 // A recording as a row of the index, and back.
 import { deflateSync, inflateSync } from 'node:zlib';
 import type { RecordingDocument } from '../../recording/document.ts';
-import type { Annotations } from '../../recording/library.ts';
+import type { Annotations, HitDocument } from '../../recording/library.ts';
 import { hasSilentSide, partyTexts, worstLossPercent } from '../../recording/matches-query.ts';
 import { normalise } from '../../recording/normalise.ts';
 import { addressOf } from '../../recording/scope.ts';
@@ -16,11 +16,20 @@ export interface IndexedRecording {
   keepUntilMs: number | null;
 }
 
+/** What the index has of a recording: all but the raw metadata. */
+export interface KnownRecording {
+  document: Omit<RecordingDocument, 'metadata'>;
+  annotations: Annotations;
+  directory: string;
+  recorder: string;
+}
+
 /** Larger than any recording.json that is written; what a foreign hand put into the database does not fill the memory. */
 const LARGEST_DOCUMENT = 64 * 1024 * 1024;
 
 export function rowOf(recording: IndexedRecording, recorder: string): Omit<RecordingRow, 'place'> {
   const { document, annotations, directory, keepUntilMs } = recording;
+  const { timeline, ...hit } = withoutMetadata(document);
   return {
     id: document.id,
     directory,
@@ -35,19 +44,40 @@ export function rowOf(recording: IndexedRecording, recorder: string): Omit<Recor
     keep_until_ms: keepUntilMs,
     parties: partiesText(document),
     words: wordsText(document, annotations),
-    document: deflateSync(JSON.stringify(document)),
+    document: deflated(hit),
+    details: deflated({ timeline }),
     annotations: JSON.stringify(annotations),
   };
 }
 
-/** What rowOf was made from. */
+/** What searches and lists need of a row. */
 export function recordingOf(row: Pick<RecordingRow, 'document' | 'annotations'>): {
-  document: RecordingDocument;
+  document: HitDocument;
   annotations: Annotations;
 } {
-  const text = inflateSync(row.document, { maxOutputLength: LARGEST_DOCUMENT }).toString('utf8');
   // Not checked again: rowOf wrote them, from what was checked when it was made.
-  return { document: JSON.parse(text), annotations: JSON.parse(row.annotations) };
+  return { document: inflated<HitDocument>(row.document), annotations: JSON.parse(row.annotations) };
+}
+
+/** All that is in a row. */
+export function knownOf(
+  row: Pick<RecordingRow, 'document' | 'details' | 'annotations' | 'directory' | 'recorder'>,
+): KnownRecording {
+  const { directory, recorder } = row;
+  const { document, annotations } = recordingOf(row);
+  const details = inflated<Pick<RecordingDocument, 'timeline'>>(row.details);
+  return { document: { ...document, ...details }, annotations, directory, recorder };
+}
+
+/** What a phone system sends may be megabytes: it stays in recording.json. */
+export function withoutMetadata({ metadata: _, ...document }: RecordingDocument): Omit<RecordingDocument, 'metadata'> {
+  return document;
+}
+
+export const deflated = (value: object): Uint8Array => deflateSync(JSON.stringify(value));
+
+export function inflated<T>(octets: Uint8Array): T {
+  return JSON.parse(inflateSync(octets, { maxOutputLength: LARGEST_DOCUMENT }).toString('utf8')) as T;
 }
 
 /** With each address in the two forms that a scope's patterns are compared with. */

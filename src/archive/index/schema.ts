@@ -1,6 +1,7 @@
 // The index's tables. It holds nothing that the recordings' own files do not: it can be thrown away and built again.
 import { type Kysely, type Migration, sql } from 'kysely';
 import type { DatabaseKind, Migrations } from '../../database/database.ts';
+import { splitDocuments } from './split-documents.ts';
 
 /**
  * A recording's place in the order of all: its start in Unix ms, times 1000, plus a number that keeps places apart. One number is
@@ -31,8 +32,10 @@ export interface RecordingRow {
   parties: string;
   /** Normalised group, tags and notes, likewise. */
   words: string;
-  /** recording.json, deflated. */
+  /** What searches and lists need of recording.json, deflated. */
   document: Uint8Array;
+  /** What else of it is kept here, likewise. */
+  details: Uint8Array;
   /** Annotations as JSON. */
   annotations: string;
 }
@@ -50,7 +53,10 @@ export interface IndexTables {
   recording_text: { rowid: number; parties: string; words: string };
 }
 
-export const indexMigrations: Migrations = (kind) => ({ '001_index': createIndex(kind) });
+export const indexMigrations: Migrations = (kind) => ({
+  '001_index': createIndex(kind),
+  '002_details': splitDocuments(kind),
+});
 
 function createIndex(kind: DatabaseKind): Migration {
   return {

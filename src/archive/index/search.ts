@@ -2,7 +2,7 @@
 // others are looked at row by row. So a page costs what it shows, not what the archive holds.
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { DatabaseKind } from '../../database/database.ts';
-import type { LibraryRecording, RecordingQuery } from '../../recording/library.ts';
+import type { RecordingQuery, SearchHit } from '../../recording/library.ts';
 import { matchesQuery } from '../../recording/matches-query.ts';
 import { normalise, wordsOf } from '../../recording/normalise.ts';
 import { numberKey } from '../../recording/numbers.ts';
@@ -17,7 +17,7 @@ export interface FoundRecordings {
   before: number | null;
 }
 
-export interface FoundRecording extends Omit<LibraryRecording, 'directory'> {
+export interface FoundRecording extends Omit<SearchHit, 'directory'> {
   place: number;
   /** Below the archive's root. */
   directory: string;

@@ -1,6 +1,5 @@
 // What of a recording can be found, and under which words. Pure.
-import type { RecordingDocument } from '../../recording/document.ts';
-import type { Annotations } from '../../recording/library.ts';
+import type { Annotations, HitDocument } from '../../recording/library.ts';
 import { hasSilentSide, worstLossPercent } from '../../recording/matches-query.ts';
 import { normalise } from '../../recording/normalise.ts';
 import { numberKey } from '../../recording/numbers.ts';
@@ -35,7 +34,7 @@ export function term(kind: TermKind, value: string): string {
 export const headerValue = (name: string, value: string) => `${normalise(name)}=${value}`;
 
 /** Every term of a recording, each once. */
-export function termsOf(document: RecordingDocument, annotations: Annotations): string[] {
+export function termsOf(document: HitDocument, annotations: Annotations): string[] {
   const { call, times } = document;
   const terms = new Set<string>();
   const add = (kind: TermKind, value: string | null) => {

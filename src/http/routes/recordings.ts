@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { RecorderError } from '../../lib/errors.ts';
 import { type RecordingDocument, recordingDocument } from '../../recording/document.ts';
-import type { LibraryRecording, RecordingLibrary } from '../../recording/library.ts';
+import type { LibraryRecording, RecordingLibrary, SearchHit } from '../../recording/library.ts';
 import { hasSilentSide, worstLossPercent } from '../../recording/matches-query.ts';
 import { documentInScope } from '../../recording/scope.ts';
 import type { Caller } from '../caller.ts';
@@ -72,7 +72,7 @@ export async function recordingFor(
   return recording;
 }
 
-function summaryOf({ document, annotations: { tags, hold } }: LibraryRecording): z.infer<typeof recordingSummary> {
+function summaryOf({ document, annotations: { tags, hold } }: SearchHit): z.infer<typeof recordingSummary> {
   const { id, source, state, endReason, times, call, participants, audio, warnings } = document;
   return {
     id,
@@ -92,4 +92,5 @@ function summaryOf({ document, annotations: { tags, hold } }: LibraryRecording):
   };
 }
 
-const octetsOf = ({ files }: RecordingDocument) => files.reduce((octets, file) => octets + file.octets, 0);
+const octetsOf = ({ files }: Pick<RecordingDocument, 'files'>) =>
+  files.reduce((octets, file) => octets + file.octets, 0);

@@ -5,11 +5,11 @@ import { type IndexCompanion, IndexKeeper } from '../../../src/archive/index/kee
 import { IndexLibrary } from '../../../src/archive/index/library.ts';
 import type { DatabaseAddress } from '../../../src/database/database.ts';
 import { silentLog } from '../../../src/lib/log.ts';
-import type { RecordingDocument } from '../../../src/recording/document.ts';
+import type { HitDocument } from '../../../src/recording/library.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { openRecordingIndex } from './open-index.ts';
 
-type KeepUntil = (document: RecordingDocument) => number | null;
+type KeepUntil = (document: HitDocument) => number | null;
 
 export async function openLibrary(
   dataDirectory: string,
