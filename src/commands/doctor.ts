@@ -49,13 +49,14 @@ export async function doctor(args: string[]): Promise<number> {
 
 function checkReceiver({ rtp }: Config): Finding {
   const linux = linuxReceiverAvailable();
-  if (rtp.receiver !== 'linux') {
-    const hint = linux.available ? '; rtp.receiver linux takes system calls, which need half the CPU' : '';
+  if (rtp.receiver === 'dgram') {
+    const hint = linux.available ? '; rtp.receiver auto would take Linux system calls, which need half the CPU' : '';
     return ok(`media is received with node:dgram${hint}`);
   }
-  return linux.available
-    ? ok('media is received with Linux system calls')
-    : fail(`rtp.receiver linux cannot be used: ${linux.reason}; set it to auto or dgram`);
+  if (linux.available) return ok('media is received with Linux system calls');
+  return rtp.receiver === 'linux'
+    ? fail(`rtp.receiver linux cannot be used: ${linux.reason}; set it to auto or dgram`)
+    : ok(`media is received with node:dgram, which takes more CPU than Linux system calls: ${linux.reason}`);
 }
 
 async function checkSignalling(config: Config): Promise<Finding[]> {

@@ -26,7 +26,7 @@ export const rtp = z.strictObject({
     .enum(['auto', 'linux', 'dgram'])
     .default('auto')
     .describe(
-      'How media is received. dgram: works everywhere. linux: system calls, half the CPU, on 64-bit Linux, to be chosen. auto: dgram.',
+      'How media is received. linux: system calls, half the CPU, on 64-bit Linux. dgram: works everywhere. auto: linux where it works.',
     ),
   workers: z
     .number()
