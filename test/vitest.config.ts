@@ -5,8 +5,6 @@ export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     include: ['test/**/*.test.ts'],
-    // A recorder starved of CPU is judged on a machine that does nothing else: npm run test:load.
-    exclude: ['test/load/starved.test.ts'],
     pool: 'forks',
     // Threads find their TypeScript stripped: see src/lib/compile-cache.ts for what may happen otherwise.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)) },
