@@ -16,6 +16,9 @@ export type Admission =
   | 'probation'
   | 'refused';
 
+/** After a re-negotiation the held source, if it still sends, is heard within this time. */
+const RENEGOTIATED_SILENCE_MS = 200;
+
 /**
  *             first valid RTP                     other sender
  *   learning ─────────────────▶ held ─────────────────────────────▶ held, with a candidate
@@ -24,9 +27,11 @@ export type Admission =
  *                                └── candidate takes over ────────────┘
  *
  * The candidate takes over
- *  - at once, if the stream was re-negotiated and the held source has sent nothing since;
- *  - with a run of PROVING_RUN consecutive packets, if the held source never had two: a stray that came first;
- *  - when the held source has been silent for `takeoverMs` and the candidate has such a run or sends with the held SSRC.
+ *  - at once, if he was held before the one who is held now;
+ *  - at once, if he is of the held source's host, the stream was re-negotiated and the held source has sent nothing since;
+ *  - with a run of PROVING_RUN consecutive packets, if the first source ever held never had two: a stray that came first;
+ *  - when the held source has been silent for `takeoverMs`, or since a re-negotiation for RENEGOTIATED_SILENCE_MS, and the
+ *    candidate has such a run or sends with the held SSRC.
  * What he sent meanwhile was kept and is not lost.
  * SDP addresses are not looked at: forking proxies send from elsewhere.
  */
@@ -35,6 +40,10 @@ export class SourceLock {
   readonly #candidate = new Candidate();
   readonly #takeoverMs: number;
   #renegotiatedMs = Number.NEGATIVE_INFINITY;
+  /** Held before another took over. Should he only have been silent, what the other sends must not keep him out. */
+  #ousted: DatagramSource | null = null;
+  /** Whoever is held has been proven, or follows one who was. */
+  #settled = false;
 
   constructor(takeoverMs: number) {
     this.#takeoverMs = takeoverMs;
@@ -62,31 +71,43 @@ export class SourceLock {
     heldSsrc: number,
     heldTrusted: boolean,
   ): Admission {
-    if (this.held === null || sameSource(this.held, source)) {
+    const { held } = this;
+    if (held === null || sameSource(held, source)) {
       this.held = source;
       return 'accepted';
     }
+    if (this.#ousted !== null && sameSource(this.#ousted, source)) {
+      this.#ousted = null;
+      this.held = source;
+      return 'accepted';
+    }
+    const renegotiated = this.#renegotiatedMs >= heldLastMs;
+    const proven = heldTrusted || this.#settled;
+    if (renegotiated && source.host === held.host) return this.#takeOver(source, held);
     const candidate = this.#candidate;
-    if (this.#renegotiatedMs >= heldLastMs) {
-      if (!candidate.is(source)) candidate.forget();
-      this.held = source;
-      return 'accepted';
-    }
     if (!candidate.is(source)) {
-      if (candidate.source !== null && arrivalMs - candidate.lastMs < CANDIDATE_IDLE_MS) return 'refused';
+      const nearer = source.host === held.host && candidate.source?.host !== held.host;
+      const busy = candidate.source !== null && arrivalMs - candidate.lastMs < CANDIDATE_IDLE_MS;
+      if (busy && !nearer) return 'refused';
       candidate.begin(source, arrivalMs);
-    } else if (heldLastMs > candidate.firstMs && heldTrusted) {
+    } else if (heldLastMs > candidate.firstMs && proven) {
       candidate.begin(source, arrivalMs);
     }
     candidate.observe(header, arrivalMs);
-    const silent = arrivalMs - heldLastMs >= this.#takeoverMs;
+    const silent = arrivalMs - heldLastMs >= (renegotiated ? RENEGOTIATED_SILENCE_MS : this.#takeoverMs);
     const hasRun = candidate.run >= PROVING_RUN;
-    if ((silent && (hasRun || header.ssrc === heldSsrc)) || (hasRun && !heldTrusted)) {
-      this.held = source;
-      return 'accepted';
+    if ((silent && (hasRun || header.ssrc === heldSsrc)) || (hasRun && !proven)) {
+      return this.#takeOver(source, proven ? held : null);
     }
     candidate.keep(buffer, start, end, arrivalMs);
     return 'probation';
+  }
+
+  #takeOver(source: DatagramSource, ousted: DatagramSource | null): 'accepted' {
+    this.#ousted = ousted;
+    this.#settled = true;
+    this.held = source;
+    return 'accepted';
   }
 
   /** Hands out the kept packets of whoever was just accepted, in order, and forgets them. */

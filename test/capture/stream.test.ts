@@ -346,18 +346,75 @@ describe('whose media is taken', () => {
         tested.stream.update({ receiving: true }, tested.clock.nowMs());
       },
     ],
-  ])('after an %s a new port or host is taken at once', (_, renegotiate) => {
+  ])(
+    'after an %s a new port is taken at once, and a new host when the old one has been silent for 200 ms',
+    (_, renegotiate) => {
+      const tested = newStream();
+      talk(tested, A, 0, 3);
+      renegotiate(tested);
+      tested.media(rtp({ seq: 3, ssrc: 0xa }), A_MOVED);
+      expect(tested.sequence()).toEqual([0, 1, 2, 3]);
+      renegotiate(tested);
+      talk(tested, B, 900, 10, 0xb);
+      expect(tested.sequence()).toEqual([]);
+      talk(tested, B, 910, 2, 0xb);
+      expect(tested.sequence()).toEqual(numbers(900, 12));
+      expect(tested.stream.statistics()).toMatchObject({
+        sources: ['10.0.0.1:30000', '10.0.0.1:31000', '10.0.0.2:30000'],
+        drops: {},
+      });
+    },
+  );
+
+  test('a stranger who is first after a re-negotiation does not win against one who talks on', () => {
     const tested = newStream();
     talk(tested, A, 0, 3);
-    renegotiate(tested);
-    tested.media(rtp({ seq: 3, ssrc: 0xa }), A_MOVED);
-    renegotiate(tested);
-    tested.media(rtp({ seq: 900, ssrc: 0xb }), B);
-    expect(tested.sequence()).toEqual([0, 1, 2, 3, 900]);
-    expect(tested.stream.statistics()).toMatchObject({
-      sources: ['10.0.0.1:30000', '10.0.0.1:31000', '10.0.0.2:30000'],
-      drops: {},
-    });
+    for (let seq = 3; seq < 30; seq++) {
+      tested.stream.update({ formats: [] }, tested.clock.nowMs());
+      for (let i = 0; i < 5; i++) {
+        tested.clock.advance(4);
+        tested.media(rtp({ seq: 5 * seq + i, ssrc: 0xb }), B);
+      }
+      tested.media(rtp({ seq, ssrc: 0xa }), A);
+    }
+    expect(tested.sequence()).toEqual(numbers(0, 30));
+  });
+
+  test('another port of the same host, taken after a re-negotiation, makes room for the one who talks on', () => {
+    const tested = newStream();
+    talk(tested, A, 0, 3);
+    tested.stream.update({ formats: [] }, tested.clock.nowMs());
+    talk(tested, A_MOVED, 700, 1);
+    talk(tested, A, 3, 2);
+    talk(tested, A_MOVED, 701, 5);
+    talk(tested, A, 5, 2);
+    expect(tested.sequence()).toEqual([0, 1, 2, 700, 3, 4, 5, 6]);
+    expect(tested.stream.statistics().drops).toEqual({ otherSource: 5 });
+  });
+
+  test('who took over from one who was only silent makes room for him at once, however much he sends', () => {
+    const tested = newStream();
+    talk(tested, A, 0, 3);
+    tested.clock.advance(TAKEOVER_MS);
+    talk(tested, B, 500, 5, 0xb);
+    expect(tested.sequence()).toEqual([0, 1, 2, ...numbers(500, 5)]);
+    for (let seq = 3; seq < 30; seq++) {
+      tested.media(rtp({ seq, ssrc: 0xa }), A);
+      talk(tested, B, 505 + 5 * seq, 5, 0xb);
+    }
+    expect(tested.sequence()).toEqual(numbers(3, 27));
+  });
+
+  test('a stranger who waits to take over does not keep out another port of the held host', () => {
+    const tested = newStream();
+    talk(tested, A, 0, 3);
+    talk(tested, B, 500, 3, 0xb);
+    for (let seq = 3; seq < 120; seq++) {
+      talk(tested, A_MOVED, seq, 1);
+      talk(tested, B, 500 + seq, 1, 0xb);
+    }
+    expect(tested.sequence()).toEqual(numbers(0, 120));
+    expect(tested.stream.statistics().drops).toEqual({ otherSource: 120 });
   });
 
   test('who moved just before the re-negotiation loses nothing', () => {
@@ -365,8 +422,8 @@ describe('whose media is taken', () => {
     talk(tested, A, 0, 3);
     talk(tested, B, 500, 5, 0xb);
     tested.stream.update({ formats: [] }, tested.clock.nowMs());
-    talk(tested, B, 505, 1, 0xb);
-    expect(tested.sequence()).toEqual([0, 1, 2, ...numbers(500, 6)]);
+    talk(tested, B, 505, 5, 0xb);
+    expect(tested.sequence()).toEqual([0, 1, 2, ...numbers(500, 10)]);
   });
 
   test('at the end a proven candidate is taken, one who talked beside the held sender is not', () => {

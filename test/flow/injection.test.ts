@@ -125,10 +125,12 @@ async function followPortChange(recorder: ServeProcess, data: string): Promise<v
   const client = await testClient();
   const session = await client.connect(toneCall(await recorder.sipPort('udp')));
   await sleep(600);
+  const ports = session.answer.map(({ destination }) => destination!.rtpPort);
   await session.hold('1');
   const thirdHost = await stranger(process.platform === 'linux' ? '127.0.66.6' : '127.0.0.1');
   for (const packet of tonePackets(0xbadcafe, 20)) {
-    thirdHost.send(packet, session.answer[0]!.destination!.rtpPort, '127.0.0.1');
+    // To the one who holds and to the one who talks on.
+    for (const port of ports) thirdHost.send(packet, port, '127.0.0.1');
     await sleep(10);
   }
   await session.resume('1');
