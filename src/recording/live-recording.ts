@@ -16,7 +16,7 @@ import { maskKeys } from './key-masking.ts';
 import type { MediaFormat, OfferedStream, SipRecord, StreamAddress, StreamStatistics } from './media.ts';
 import { MediaGate, takesMedia } from './media-gate.ts';
 import { changeParties, changeSenders } from './parties.ts';
-import type { ActiveRecording, UpdateRecording } from './recorder-interface.ts';
+import type { ActiveRecording, Unwanted, UpdateRecording } from './recorder-interface.ts';
 import { renderJob } from './render-job.ts';
 import type { AppliedRule, CallFacts } from './rules.ts';
 import type { BringingSession, EndReason, SessionState, SessionStream } from './session-state.ts';
@@ -100,12 +100,10 @@ export class LiveRecording implements ActiveRecording {
     return new Map(this.#presentStreams().map((stream) => [stream.key, stream.address]));
   }
 
-  unwanted(): Set<string> {
-    return new Set(
-      this.#presentStreams()
-        .filter(({ paused }) => paused)
-        .map(({ key }) => key),
-    );
+  unwanted(): Map<string, Unwanted> {
+    const why = this.#state.rule?.do === 'discard' ? 'discarded' : 'paused';
+    const streams = this.#presentStreams().filter(({ paused }) => paused);
+    return new Map(streams.map(({ key }) => [key, why]));
   }
 
   /** Rejects with NOT_FOUND or RECORDING_ENDED. */

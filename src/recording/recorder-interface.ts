@@ -38,12 +38,15 @@ export interface Recorder {
   refusal(): RefusalCode | null;
 }
 
+/** `discarded`: by a rule; nothing of the call is kept. */
+export type Unwanted = 'paused' | 'discarded';
+
 export interface ActiveRecording {
   readonly id: string;
   /** Where each stream's media goes, by the stream's `key`. Stable for the stream's life. */
   addresses(): Map<string, StreamAddress>;
-  /** Keys of the streams whose media is dropped by our own order, so that they are answered `inactive`. */
-  unwanted(): ReadonlySet<string>;
+  /** By key, the streams whose media is dropped by our own order, so that they are answered `inactive`, and why. */
+  unwanted(): ReadonlyMap<string, Unwanted>;
   /** Applied in order of the calls. Rejects with NO_PORTS (the rest of the change is applied) or RECORDING_ENDED. */
   update(change: UpdateRecording): Promise<void>;
   /** Any signalling counts as a sign of life for the inactivity limit. */

@@ -1,5 +1,6 @@
 // The answer to a recording offer (RFC 3264 §6, RFC 7866 §7.2): pure text in, text out.
 import type { StreamAddress } from '../recording/media.ts';
+import type { Unwanted } from '../recording/recorder-interface.ts';
 import type { OfferedMediaLine } from './sdp.ts';
 
 /** What the next answer has to know of this one. */
@@ -15,8 +16,8 @@ export interface AnswerRequest {
   addresses: ReadonlyMap<number, StreamAddress>;
   /** Our crypto attribute by m-line index: `crypto:1 AES_CM_128_HMAC_SHA1_80 inline:…`. */
   crypto?: ReadonlyMap<number, string>;
-  /** Indexes of m-lines whose media we do not want now. */
-  unwanted?: ReadonlySet<number>;
+  /** By m-line index, those whose media we do not want, and why. */
+  unwanted?: ReadonlyMap<number, Unwanted>;
   /** Our media address, IPv4 or IPv6. */
   host: string;
   /** The o= session id: digits, the same for the whole dialog. */
@@ -54,10 +55,11 @@ function mediaSection(request: AnswerRequest, line: OfferedMediaLine): string[] 
     }
     const crypto = request.crypto?.get(line.index);
     if (crypto !== undefined) section.push(`a=${crypto}`);
-    const idle = line.held || request.unwanted?.has(line.index);
+    const unwanted = request.unwanted?.get(line.index);
+    const idle = line.held || unwanted !== undefined;
     section.push(idle ? 'a=inactive' : 'a=recvonly');
     // Only to those who know the attributes (RFC 7866 §7.3).
-    if (line.preference !== null) section.push(idle ? 'a=record:paused' : 'a=record:on');
+    if (line.preference !== null) section.push(`a=record:${unwanted === 'discarded' ? 'off' : idle ? 'paused' : 'on'}`);
   }
   if (line.label !== null) section.push(`a=label:${line.label}`);
   return section;

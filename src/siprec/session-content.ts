@@ -5,6 +5,7 @@ import { isRecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { RawMetadata, Warning } from '../recording/call.ts';
 import type { OfferedStream, SipRecord, StreamAddress } from '../recording/media.ts';
+import type { Unwanted } from '../recording/recorder-interface.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import { readMetadata } from './metadata/read.ts';
 import type { RecordingBody } from './multipart.ts';
@@ -197,8 +198,8 @@ export class SessionContent {
     return new Map(this.#held.flatMap(({ hold }) => [...hold.addresses()]));
   }
 
-  #unwanted(): Set<string> {
-    return new Set(this.#held.flatMap(({ hold }) => [...hold.unwanted()]));
+  #unwanted(): Map<string, Unwanted> {
+    return new Map(this.#held.flatMap(({ hold }) => [...hold.unwanted()]));
   }
 
   #understand(body: RecordingBody, offer: OfferOutcome | null, atMs: number): Change {

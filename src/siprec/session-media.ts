@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Warning } from '../recording/call.ts';
 import type { OfferedStream, StreamAddress } from '../recording/media.ts';
+import type { Unwanted } from '../recording/recorder-interface.ts';
 import { type AnswerState, answerOffer } from './answer.ts';
 import { MediaKeys, type MediaKeysSnapshot } from './media-keys.ts';
 import { type OfferedMediaLine, type Refusal, readOffer, refusalOf } from './sdp.ts';
@@ -125,20 +126,21 @@ export class SessionMedia {
    * The answer to the latest offer. A stream without address, because no port was free, is refused with port 0;
    * one of the `unwanted` is inactive.
    */
-  answer(addresses: ReadonlyMap<string, StreamAddress>, host: string, unwanted: ReadonlySet<string>): string {
+  answer(addresses: ReadonlyMap<string, StreamAddress>, host: string, unwanted: ReadonlyMap<string, Unwanted>): string {
     const byLine = new Map<number, StreamAddress>();
     const crypto = new Map<number, string>();
-    const unwantedLines = new Set<number>();
+    const unwantedLines = new Map<number, Unwanted>();
     for (const line of this.#lines) {
       const key = this.#keyOfLine.get(line.index);
       const address = key === undefined ? undefined : addresses.get(key);
       if (key === undefined || !address || refusalOf(line) !== null) continue;
       byLine.set(line.index, address);
-      if (unwanted.has(key)) unwantedLines.add(line.index);
+      const why = unwanted.get(key);
+      if (why) unwantedLines.set(line.index, why);
       const ours = this.#mediaKeys.answerFor(line, key);
       if (ours !== null) crypto.set(line.index, ours);
     }
-    this.#unwanted = new Set(unwanted);
+    this.#unwanted = new Set(unwanted.keys());
     this.#answer = answerOffer({
       mediaLines: this.#lines,
       addresses: byLine,
@@ -152,7 +154,7 @@ export class SessionMedia {
   }
 
   /** An offer of ours: the same, but what is wanted again is asked for. `acceptOffer` takes the client's answer. */
-  offer(addresses: ReadonlyMap<string, StreamAddress>, host: string, unwanted: ReadonlySet<string>): string {
+  offer(addresses: ReadonlyMap<string, StreamAddress>, host: string, unwanted: ReadonlyMap<string, Unwanted>): string {
     for (const line of this.#lines) {
       const key = this.#keyOfLine.get(line.index) ?? '';
       if (!unwanted.has(key) && this.#doubtful.delete(key)) line.held = false;

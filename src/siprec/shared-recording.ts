@@ -14,7 +14,7 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { CallDescription, CallIdentifiers, RawMetadata, Warning } from '../recording/call.ts';
 import type { SipRecord, StreamAddress } from '../recording/media.ts';
-import type { ActiveRecording, Recorder, UpdateRecording } from '../recording/recorder-interface.ts';
+import type { ActiveRecording, Recorder, Unwanted, UpdateRecording } from '../recording/recorder-interface.ts';
 import type { BringingSession, EndReason } from '../recording/session-state.ts';
 import { type Contribution, combineCalls, combineStreams, type NumberedContribution, sharedKey } from './combine.ts';
 
@@ -65,7 +65,7 @@ export interface RecordingHold {
   /** By the session's own stream keys. */
   addresses(): Map<string, StreamAddress>;
   /** Streams whose media the recorder drops by its own order, by the session's own keys. */
-  unwanted(): Set<string>;
+  unwanted(): Map<string, Unwanted>;
   /** Rejects as `ActiveRecording.update` does. */
   update(change: HoldChange): Promise<void>;
   journalSip(record: SipRecord): void;
@@ -258,9 +258,10 @@ export class SharedRecording {
     return new Map(own.filter((entry): entry is [string, StreamAddress] => entry[1] !== undefined));
   }
 
-  #unwanted({ number, contribution }: Holder): Set<string> {
-    const all = this.#recording?.unwanted() ?? new Set<string>();
-    return new Set(contribution.streams.map(({ key }) => key).filter((key) => all.has(sharedKey(number, key))));
+  #unwanted({ number, contribution }: Holder): Map<string, Unwanted> {
+    const all = this.#recording?.unwanted();
+    const own = contribution.streams.map(({ key }) => [key, all?.get(sharedKey(number, key))] as const);
+    return new Map(own.filter((entry): entry is [string, Unwanted] => entry[1] !== undefined));
   }
 
   /** False if it had left before. */

@@ -9,7 +9,12 @@ import type {
   SipRecord,
   StreamAddress,
 } from '../../src/recording/media.ts';
-import type { ActiveRecording, StartRecording, UpdateRecording } from '../../src/recording/recorder-interface.ts';
+import type {
+  ActiveRecording,
+  StartRecording,
+  Unwanted,
+  UpdateRecording,
+} from '../../src/recording/recorder-interface.ts';
 import type { EndReason } from '../../src/recording/session-state.ts';
 
 export class FakePort implements AnnouncedPort {
@@ -55,8 +60,8 @@ export class FakeRecording implements ActiveRecording {
     );
   }
 
-  unwanted(): Set<string> {
-    return new Set();
+  unwanted(): Map<string, Unwanted> {
+    return new Map();
   }
 
   async update(change: UpdateRecording): Promise<void> {

@@ -64,7 +64,10 @@ describe('a new call', () => {
     for (const count of [1, 2]) {
       const recording = await recorder.start(startRequest());
       expect(received()).toEqual([false, false]);
-      expect([...recording.unwanted()]).toEqual(['0', '1']);
+      expect([...recording.unwanted()]).toEqual([
+        ['0', 'discarded'],
+        ['1', 'discarded'],
+      ]);
       recording.journalSip({ message: Buffer.from('INVITE sip:x SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n') } as never);
       expect(capture.sessions[0]?.sip).toEqual([]);
       await recording.stop('ended');

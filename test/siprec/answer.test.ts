@@ -32,7 +32,7 @@ describe('offer and answer', () => {
           { rtpPort: 40_000 + 2 * Number(key), rtcpPort: 40_001 + 2 * Number(key) },
         ]),
       );
-      const text = media.answer(addresses, host, new Set());
+      const text = media.answer(addresses, host, new Map());
       expect(text.replaceAll('\r\n', '\n')).toBe(answer);
       expect(text.split('\r\n').join('')).not.toMatch(/[\r\n]/);
     }

@@ -5,6 +5,7 @@ import type {
   ActiveRecording,
   Recorder,
   StartRecording,
+  Unwanted,
   UpdateRecording,
 } from '../../src/recording/recorder-interface.ts';
 import type { BringingSession, EndReason } from '../../src/recording/session-state.ts';
@@ -36,8 +37,8 @@ export class FakeRecording implements ActiveRecording {
     return new Map(this.#addresses);
   }
 
-  unwanted(): Set<string> {
-    return this.unwantedKeys;
+  unwanted(): Map<string, Unwanted> {
+    return new Map([...this.unwantedKeys].map((key) => [key, 'paused']));
   }
 
   async update(change: UpdateRecording): Promise<void> {

@@ -30,7 +30,7 @@ const sdp = (...lines: Line[]) =>
 function exchange(media: SessionMedia, offer: string) {
   const { streams, warnings } = media.applyOffer(offer);
   const addresses = new Map((streams ?? []).map(({ key }) => [key, { rtpPort: 40_000, rtcpPort: 40_001 }]));
-  const answer = media.answer(addresses, '192.0.2.10', new Set());
+  const answer = media.answer(addresses, '192.0.2.10', new Map());
   return {
     srtp: (streams ?? []).map((stream) => stream.srtp),
     answered: answer.split('\r\n').filter((line) => line.startsWith('a=crypto')),

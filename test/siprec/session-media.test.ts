@@ -1,5 +1,6 @@
 // What a restart must not forget of offers and answers.
 import { expect, test } from 'vitest';
+import type { Unwanted } from '../../src/recording/recorder-interface.ts';
 import { SessionMedia } from '../../src/siprec/session-media.ts';
 
 const sdp = (...directions: string[]) =>
@@ -10,7 +11,7 @@ const sdp = (...directions: string[]) =>
     .map((line) => `${line}\r\n`)
     .join('');
 const addresses = new Map(['0', '1'].map((key, i) => [key, { rtpPort: 40_000 + 2 * i, rtcpPort: 40_001 + 2 * i }]));
-const NONE = new Set<string>();
+const NONE = new Map<string, Unwanted>();
 const restarted = (media: SessionMedia) => SessionMedia.restore(JSON.parse(JSON.stringify(media.snapshot())));
 const directions = (text: string) => [...text.matchAll(/^a=(recvonly|inactive)/gm)].map(([, direction]) => direction);
 
@@ -18,9 +19,9 @@ const directions = (text: string) => [...text.matchAll(/^a=(recvonly|inactive)/g
 function echoed(): SessionMedia {
   const media = new SessionMedia('1');
   media.applyOffer(sdp('sendonly', 'sendonly'));
-  media.answer(addresses, '192.0.2.1', new Set(['0']));
+  media.answer(addresses, '192.0.2.1', new Map([['0', 'paused']]));
   media.applyOffer(sdp('inactive', 'sendonly'));
-  media.answer(addresses, '192.0.2.1', new Set(['0']));
+  media.answer(addresses, '192.0.2.1', new Map([['0', 'paused']]));
   return media;
 }
 
@@ -36,7 +37,7 @@ test('after a restart an inactive that we asked for is still no hold', () => {
   const media = new SessionMedia('1');
   media.applyOffer(sdp('sendonly', 'sendonly'));
   media.answer(addresses, '192.0.2.1', NONE);
-  media.offer(addresses, '192.0.2.1', new Set(['0']));
+  media.offer(addresses, '192.0.2.1', new Map([['0', 'paused']]));
   const streams = restarted(media).acceptOffer(sdp('inactive', 'inactive'));
   expect(streams?.map(({ sending }) => sending)).toEqual([true, false]);
 });

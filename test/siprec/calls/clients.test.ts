@@ -156,6 +156,25 @@ describe('header fields', () => {
     await client.send('BYE');
   });
 
+  test('a recording-aware client whose call a rule discards is told so, and nothing is kept', async () => {
+    const rule = { when: { preference: 'off' as const }, do: 'discard' as const, because: 'the caller objects' };
+    const recorder = await VirtualRecorder.create([{ ...rule, status: null, keepDays: null, name: null, tags: [] }]);
+    nothingLeftOpen(recorder);
+    const client = new VirtualClient(recorder);
+    const sdp = offer('0', '1').replaceAll('a=label:', 'a=recordpref:off\r\na=label:');
+    const answer = await client.call({ sdp });
+    expect(answer?.body?.match(/^a=(record:.*|inactive)$/gm)).toEqual([
+      'a=inactive',
+      'a=record:off',
+      'a=inactive',
+      'a=record:off',
+    ]);
+    recorder.talk({ port: client.port(0), hz: alice });
+    await recorder.pass(500);
+    await client.send('BYE');
+    expect(await recorder.finished()).toEqual([]);
+  });
+
   test('100rel is required: nothing unreliable is sent, only the final answer', async () => {
     const client = new VirtualClient(recorder);
     const answer = await client.call({ sdp: offer('0'), lines: ['Require: 100rel, siprec'] });

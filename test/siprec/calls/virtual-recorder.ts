@@ -8,6 +8,7 @@ import type { ArchiveEngine, CaptureEngine, CaptureStreamSpec } from '../../../s
 import { Finisher } from '../../../src/recording/finisher.ts';
 import type { StreamStatistics } from '../../../src/recording/media.ts';
 import { LiveRecorder } from '../../../src/recording/recorder.ts';
+import { type RecordingRule, RecordingRules } from '../../../src/recording/rules.ts';
 import type { SessionState } from '../../../src/recording/session-state.ts';
 import { renderJob } from '../../../src/render/job.ts';
 import { createSiprecDoor, type SiprecDoor } from '../../../src/siprec/door.ts';
@@ -57,11 +58,11 @@ export class VirtualRecorder {
   #streams = 0;
   #speakers = 0;
 
-  static async create(): Promise<VirtualRecorder> {
-    return new VirtualRecorder(await temporaryDirectory());
+  static async create(rules: RecordingRule[] = []): Promise<VirtualRecorder> {
+    return new VirtualRecorder(await temporaryDirectory(), new RecordingRules(rules));
   }
 
-  private constructor(directory: string) {
+  private constructor(directory: string, rules: RecordingRules) {
     const { clock } = this;
     const render = { render: async (job: Parameters<typeof renderJob>[0]) => renderJob(job) };
     const archive = archiveIn(directory, (document, audioPath) => this.#filed.push(finished(document, audioPath)));
@@ -73,7 +74,7 @@ export class VirtualRecorder {
       ...{ inactivityMs: 60_000, holdInactivityMs: 600_000, maxDurationMs: 3_600_000 },
     };
     const capture = this.#capture();
-    this.recorder = new LiveRecorder({ capture, archive, finisher: this.#finisher, clock, log, limits });
+    this.recorder = new LiveRecorder({ capture, archive, finisher: this.#finisher, clock, log, limits, rules });
     this.door = createSiprecDoor({ srf: this.srf, recorder: this.recorder, clock, log, mediaAddress: '192.0.2.10' });
     this.door.start();
   }
