@@ -202,7 +202,7 @@ export class RecordingSession {
     }
   }
 
-  /** The SRS changes its side (RFC 7866 §7.2.1), with or without an offer of its own: we answer what we offer. */
+  /** The SRS changes its side (RFC 7866 §7.2), with or without an offer of its own: we answer what we offer. */
   async #onReinvite(request: IncomingRequest, response: IncomingResponder): Promise<void> {
     const { recorderRequests } = this.#parts;
     if (recorderRequests === 'refused') return response.send(488);

@@ -16,7 +16,7 @@ export type RoleRule = 'stated-role' | 'metadata-order' | 'takes-free-side' | 'f
 
 /**
  * Rules for the party behind a stream:
- * - `participant-stream-association`: the metadata says who sends it (RFC 7865 §6.10).
+ * - `participant-stream-association`: the metadata says who sends it (RFC 7865 §6.8).
  * - `stream-order`: nothing said so; the n-th stream is taken as the n-th party's.
  * - `remaining-stream`: the only stream and the only party left over belong together.
  * - `unattributed`: no party is left for it; its channel follows its position.

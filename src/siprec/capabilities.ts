@@ -1,4 +1,4 @@
-// What this recording server says of itself in every answer (RFC 3261 §20.1, §20.5, §20.37; RFC 7866 §5.2, §9.2).
+// What this recording server says of itself in every answer (RFC 3261 §20.1, §20.5, §20.37; RFC 7866 §6.2, §9.2).
 
 const ALLOW = 'INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, MESSAGE, NOTIFY';
 const SUPPORTED = 'siprec, timer';

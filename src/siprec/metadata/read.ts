@@ -135,7 +135,8 @@ function emptySession(sessionId: string): RecordingMetadata['sessions'][number] 
 
 function sessionFields(reading: Reading, element: XmlElement) {
   return {
-    sipSessionIds: values(element, 'sipsessionid'),
+    // Documents break the line between an id and its parameter, the RFC's own example does.
+    sipSessionIds: values(element, 'sipsessionid').map((id) => id.replace(/\s*;\s*/g, ';')),
     groupRefs: values(element, 'groupref'),
     reasons: children(element, 'reason').map((reason) => ({
       protocol: attribute(reason, 'protocol'),
@@ -188,7 +189,7 @@ function readNameIds(element: XmlElement): Participant['nameIds'] {
 function readNames(element: XmlElement): { language: string | null; text: string }[] {
   const names = children(element, 'name').map((name) => ({
     language: attribute(name, 'lang'),
-    text: deepText(name).trim(),
+    text: deepText(name).trim().replace(/\s+/g, ' '),
   }));
   const plain = attribute(element, 'name');
   if (plain !== null) names.push({ language: null, text: plain });

@@ -13,7 +13,7 @@ const party = (participantId: string, aor: string | null, ...names: string[]) =>
 });
 
 describe('RFC 7865 documents', () => {
-  test('RFC 7865 §9 example: group, session, participants, streams and all associations', () => {
+  test('RFC 7865 §8.1 example: group, session, participants, streams and all associations', () => {
     const text = `<?xml version="1.0" encoding="UTF-8"?>
 <recording xmlns='urn:ietf:params:xml:ns:recording:1'>
   <datamode>complete</datamode>
