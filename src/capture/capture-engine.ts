@@ -35,6 +35,8 @@ export interface CaptureOptions {
   localHost?: string;
   /** Threads. Default: one less than cores, between 1 and 4. */
   workers?: number;
+  /** A worker that says nothing for so long hangs, and is replaced. Default 5000. */
+  silenceLimitMs?: number;
   clock?: Clock;
   /** The anchor that `clock` was made from; workers make theirs from it. */
   anchor?: ClockAnchor;
@@ -60,7 +62,7 @@ export interface CaptureOptions {
 export interface CaptureHealth {
   receiver: ReceiverKind;
   workers: ({ id: number } & WorkerSums)[];
-  /** Worker deaths since the start. */
+  /** Worker deaths since the start, of hanging ones too. */
   deaths: number;
   ports: { pairs: number; used: number; resting: number };
 }
@@ -114,6 +116,7 @@ class PooledCapture implements Capture {
     if (this.#ports.pairs === 0) throw new RecorderError('CONFIG_INVALID', 'The RTP port range holds no pair.');
     this.#pool = new WorkerPool({
       workers: options.workers,
+      silenceLimitMs: options.silenceLimitMs,
       clock: this.#clock,
       log: this.#log,
       settings: {
@@ -132,7 +135,7 @@ class PooledCapture implements Capture {
       },
       events: {
         news: (worker, news) => this.#news(worker, news),
-        died: (worker, reason) => this.#died(worker, reason),
+        died: (worker, reason, lastMs) => this.#died(worker, reason, lastMs),
       },
     });
     this.#announcements = new Announcements(this.#pool, this.#ports);
@@ -242,6 +245,7 @@ class PooledCapture implements Capture {
       lagMs: lags.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...lags),
       queueShare: Math.max(0, ...workers.map(({ sums }) => sums.waitingOctets / this.#workerBufferOctets)),
       failingJournals: workers.reduce((sum, { sums }) => sum + sums.failingJournals, 0),
+      hangingWorkers: this.#pool.hanging,
       writeLagMs: Math.max(0, ...workers.map(({ sums }) => sums.writeLagMs)),
     };
   }
@@ -281,10 +285,10 @@ class PooledCapture implements Capture {
     }
   }
 
-  #died(worker: PoolWorker, reason: string): void {
+  #died(worker: PoolWorker, reason: string, lastMs: number): void {
     for (const rtpPort of worker.restingPorts) this.#ports.release(rtpPort);
     worker.restingPorts.clear();
-    for (const session of this.#sessions.values()) session.workerDied(worker, reason);
+    for (const session of this.#sessions.values()) session.workerDied(worker, reason, lastMs);
   }
 }
 

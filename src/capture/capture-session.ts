@@ -177,12 +177,11 @@ export class WorkerCaptureSession implements CaptureSession {
     return this.#statistics;
   }
 
-  /** The worker is gone, and with it the sockets and what it had not written. */
-  workerDied(worker: PoolWorker, reason: string): void {
+  /** The worker is gone, and with it the sockets and what it had not written; since `lastMs` it took nothing. */
+  workerDied(worker: PoolWorker, reason: string, lastMs: number): void {
     if (this.#worker !== worker) return;
     this.#worker = null;
-    const { clock, flushMs } = this.#around;
-    this.#events.interrupted(clock.nowMs() - flushMs, reason);
+    this.#events.interrupted(lastMs - this.#around.flushMs, reason);
     for (const record of worker.sip.takeAll(this.recordingId)) this.writeSip(record);
     if (!this.#sealed) this.#home = this.#rehome();
   }

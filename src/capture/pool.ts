@@ -9,12 +9,17 @@ import { Timers } from '../lib/timers.ts';
 import { CallingChannel } from './channel.ts';
 import type { CaptureCalls, CaptureNews, CaptureNotice, WorkerSettings, WorkerSums } from './protocol.ts';
 import { SipOutbox } from './sip-outbox.ts';
+import { Watchdog } from './watchdog.ts';
 
 const MAX_DEFAULT_WORKERS = 4;
 /** A worker that lives shorter than this is replaced with a growing delay. */
 const STABLE_MS = 10_000;
 const MAX_RESPAWN_DELAY_MS = 5000;
 const CLOSE_TIMEOUT_MS = 10_000;
+/** Of a thread that was terminated: it sits in a system call that does not return. */
+const END_TIMEOUT_MS = 2000;
+/** Workers report every second. */
+const SILENCE_LIMIT_MS = 5000;
 /** Of a new recording: two streams with 20 ms per packet. */
 const EXPECTED_PACKETS_PER_SECOND = 100;
 
@@ -50,13 +55,15 @@ export interface PoolWorker {
 
 export interface PoolEvents {
   news(worker: PoolWorker, news: CaptureNews): void;
-  /** The thread is gone, its sockets are closed. Comes before its pending requests are rejected. */
-  died(worker: PoolWorker, reason: string): void;
+  /** The thread is gone, its sockets are closed. Since `lastMs` it took nothing. Comes before its pending requests are rejected. */
+  died(worker: PoolWorker, reason: string, lastMs: number): void;
 }
 
 export interface WorkerPoolOptions {
   /** Default: one less than cores, between 1 and 4. */
   workers?: number | undefined;
+  /** A worker that says nothing for so long hangs. Default 5000. */
+  silenceLimitMs?: number | undefined;
   settings: WorkerSettings;
   clock: Clock;
   log: Log;
@@ -67,8 +74,8 @@ interface Life {
   worker: PoolWorker;
   thread: Worker;
   bornMs: number;
-  /** It has said that it takes requests. */
-  ready: boolean;
+  /** starting ──says so──▶ ready ──says nothing any more──▶ hanging: gets nothing new, is being terminated. */
+  state: 'starting' | 'ready' | 'hanging';
 }
 
 export function defaultWorkerCount(): number {
@@ -85,6 +92,7 @@ export class WorkerPool {
   readonly #size: number;
   readonly #lives = new Set<Life>();
   readonly #timers: Timers;
+  readonly #watchdog: Watchdog<PoolWorker>;
   #waiting: { resolve: (worker: PoolWorker) => void; reject: (error: Error) => void }[] = [];
   #nextId = 1;
   #respawnDelayMs = 0;
@@ -94,13 +102,15 @@ export class WorkerPool {
 
   /** Rejects with CAPTURE_FAILED if a worker cannot even start. Idempotent. */
   readonly start: () => Promise<void>;
-  /** Lets every worker seal its recordings and end; whichever has not after 10 s is terminated. Idempotent. */
+  /** Lets every worker seal its recordings and end; whichever has not after 10 s is terminated; one that still does not end is left alone. Idempotent. */
   readonly close: () => Promise<void>;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#size = Math.max(1, options.workers ?? defaultWorkerCount());
     this.#timers = new Timers(options.clock);
+    const { clock, silenceLimitMs: limitMs = SILENCE_LIMIT_MS } = options;
+    this.#watchdog = new Watchdog({ clock, limitMs, onHang: (worker) => this.#hangs(worker) });
     this.start = closeOnce(async () => {
       await Promise.all(Array.from({ length: this.#size }, () => this.#spawn()));
     });
@@ -108,7 +118,12 @@ export class WorkerPool {
   }
 
   get workers(): PoolWorker[] {
-    return [...this.#lives].filter(({ ready }) => ready).map(({ worker }) => worker);
+    return [...this.#lives].filter(({ state }) => state === 'ready').map(({ worker }) => worker);
+  }
+
+  /** Workers that say nothing and have not ended yet. */
+  get hanging(): number {
+    return [...this.#lives].filter(({ state }) => state === 'hanging').length;
   }
 
   /**
@@ -152,6 +167,7 @@ export class WorkerPool {
     });
     let becomeReady: () => void = () => {};
     const channel: CaptureChannel = new CallingChannel(thread, (news) => {
+      if (life.state === 'ready') this.#watchdog.heard(worker);
       if (news.type === 'ready') becomeReady();
       else events.news(worker, news);
     });
@@ -165,13 +181,14 @@ export class WorkerPool {
       sums: { ...NOTHING_YET },
       heardMs: clock.nowMs(),
     };
-    const life: Life = { worker, thread, bornMs: clock.nowMs(), ready: false };
+    const life: Life = { worker, thread, bornMs: clock.nowMs(), state: 'starting' };
     this.#lives.add(life);
     let reason = 'the thread ended';
     return new Promise((resolve, reject) => {
       // 'online' would come before the modules are loaded: a client's first packets would be lost meanwhile.
       becomeReady = () => {
-        life.ready = true;
+        life.state = 'ready';
+        this.#watchdog.heard(worker);
         worker.heardMs = clock.nowMs();
         for (const { resolve: placed } of this.#waiting.splice(0)) placed(worker);
         resolve();
@@ -181,17 +198,38 @@ export class WorkerPool {
       });
       thread.once('exit', (code) => {
         this.#lives.delete(life);
+        this.#watchdog.forget(worker);
+        const hung = life.state === 'hanging';
+        if (hung) reason = 'the thread hung and was terminated';
         // Without effect once the worker was ready.
         reject(new RecorderError('CAPTURE_FAILED', reason));
         if (!this.#closing) {
           this.deaths++;
           log.error({ worker: worker.id, code, reason }, 'capture worker died');
-          events.died(worker, reason);
-          this.#respawnLater(clock.nowMs() - life.bornMs);
+          events.died(worker, reason, hung ? worker.heardMs : clock.nowMs());
+          // One that hung has been replaced already.
+          if (!hung) this.#respawnLater(clock.nowMs() - life.bornMs);
         }
         channel.close(new RecorderError('CAPTURE_FAILED', reason));
       });
     });
+  }
+
+  /** Its calls go on elsewhere when it has ended, no sooner: until then it may still write to their journals, and its sockets are bound. */
+  #hangs(worker: PoolWorker): void {
+    const { clock, log } = this.#options;
+    for (const life of this.#lives) {
+      if (life.worker !== worker || this.#closing) continue;
+      life.state = 'hanging';
+      log.error({ worker: worker.id, silentSinceMs: worker.heardMs }, 'capture worker hangs: it is being replaced');
+      void life.thread.terminate();
+      this.#respawnLater(clock.nowMs() - life.bornMs);
+      this.#timers.set(`end ${worker.id}`, END_TIMEOUT_MS, () => {
+        if (!this.#lives.has(life)) return;
+        const { recordings } = worker.sums;
+        log.error({ worker: worker.id, recordings }, 'a hanging capture worker does not end: its calls need a restart');
+      });
+    }
   }
 
   #respawnLater(livedMs: number): void {
@@ -205,15 +243,19 @@ export class WorkerPool {
   async #close(): Promise<void> {
     this.#closing = true;
     this.#timers.clearAll();
+    this.#watchdog.close();
     for (const { reject } of this.#waiting.splice(0)) reject(new RecorderError('CAPTURE_FAILED', 'Capture is closed.'));
     await Promise.all(
       Array.from(this.#lives, async ({ worker, thread }) => {
-        const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
-        // It ends by itself: whatever it was doing is done. Only one that hangs is terminated.
+        const { promise: ended, resolve } = Promise.withResolvers<void>();
+        thread.once('exit', () => resolve());
+        // It ends by itself: whatever it was doing is done. Only one that hangs is terminated, and not waited for if it does not even end then.
         const hanging = setTimeout(() => void thread.terminate(), CLOSE_TIMEOUT_MS);
+        const blocked = setTimeout(resolve, CLOSE_TIMEOUT_MS + END_TIMEOUT_MS);
         worker.channel.call('close', {}).catch(() => {});
         await ended;
         clearTimeout(hanging);
+        clearTimeout(blocked);
       }),
     );
   }

@@ -114,8 +114,12 @@ export class Admission {
 
   readiness(): Readiness {
     const reasons = this.#refusing().map((code) => ({ code, message: this.#message(code) }));
-    const shown = { name: 'unfinishedRecordings', value: this.#parts.unfinishedRecordings(), refusing: false };
-    return { ready: reasons.length === 0, reasons, gauges: [...this.#gauges.map((gauge) => gauge.read()), shown] };
+    const shown = [
+      { name: 'unfinishedRecordings', value: this.#parts.unfinishedRecordings(), refusing: false },
+      // New calls go to its replacement.
+      { name: 'hangingWorkers', value: this.#parts.captureLoad().hangingWorkers, refusing: false },
+    ];
+    return { ready: reasons.length === 0, reasons, gauges: [...this.#gauges.map((gauge) => gauge.read()), ...shown] };
   }
 
   #refusing(): RefusalCode[] {

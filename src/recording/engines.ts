@@ -52,6 +52,8 @@ export interface CaptureLoad {
   failingJournals: number;
   /** How long the oldest write under way has been waiting for the disk. */
   writeLagMs: number;
+  /** Workers that say nothing any more and have not ended yet: the calls that they have record nothing. */
+  hangingWorkers: number;
 }
 
 export interface CaptureEvents {

@@ -21,7 +21,15 @@ let admission: Admission;
 
 beforeEach(async () => {
   clock = new ManualClock();
-  load = { portPairs: 1000, freePortPairs: 1000, lagMs: 0, queueShare: 0, failingJournals: 0, writeLagMs: 0 };
+  load = {
+    portPairs: 1000,
+    freePortPairs: 1000,
+    lagMs: 0,
+    queueShare: 0,
+    failingJournals: 0,
+    hangingWorkers: 0,
+    writeLagMs: 0,
+  };
   spool = { freeOctets: 50 * GIB, totalOctets: 100 * GIB, freeInodes: 1_000_000 };
   archive = { ...spool };
   active = unfinished = 0;
@@ -199,10 +207,14 @@ test('mod_oreka brings its own ports', () => {
   expect(admission.refusal('announced')).toBe('TOO_MANY_RECORDINGS');
 });
 
-test('a backlog of rendering is shown and refuses nobody', () => {
+test('a backlog of rendering and workers that hang are shown and refuse nobody', () => {
   unfinished = 100_000;
+  load.hangingWorkers = 1;
   expect(admission.refusal()).toBeNull();
-  expect(admission.readiness().gauges.at(-1)).toMatchObject({ name: 'unfinishedRecordings', value: 100_000 });
+  expect(admission.readiness().gauges.slice(-2)).toMatchObject([
+    { name: 'unfinishedRecordings', value: 100_000 },
+    { name: 'hangingWorkers', value: 1 },
+  ]);
 });
 
 test('draining comes before every other reason, and stays', () => {

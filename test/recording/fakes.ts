@@ -51,6 +51,7 @@ export class FakeCapture implements CaptureEngine {
     lagMs: 0,
     queueShare: 0,
     failingJournals: 0,
+    hangingWorkers: 0,
     writeLagMs: 0,
   };
 
