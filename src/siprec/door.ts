@@ -196,9 +196,22 @@ class Door implements SiprecDoor {
       this.#answer(request, { status: 482, reason: 'Loop Detected', headers: {} });
       return;
     }
+    const refusal = this.#environment.recordings.refusal(request);
+    if (refusal) {
+      release();
+      this.#refuseLater(request, refusalForCode(refusal));
+      return;
+    }
     const session = new RecordingSession(originOf(request), this.#environmentOf(key, release));
     this.#sessions.set(key, session);
     void session.start(request);
+  }
+
+  /** No session is made for it: a full recorder is asked a hundred times a second. */
+  #refuseLater(request: IncomingRequest, refusal: OutgoingResponse): void {
+    const { clock, answerDelayMs } = this.#environment;
+    const waitMs = request.arrivalMs + answerDelayMs - clock.nowMs();
+    clock.after(Math.max(0, waitMs), () => this.#answer(request, refusal));
   }
 
   #environmentOf(key: string, release: () => void = () => {}): SessionEnvironment {

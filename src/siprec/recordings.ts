@@ -1,12 +1,13 @@
 // The recordings that the door's sessions bring, found by what correlates them (correlation.ts).
 import type { Clock } from '../lib/clock.ts';
 import { isRecorderError } from '../lib/errors.ts';
-import { NotAdmitted } from '../recording/admission.ts';
+import { NotAdmitted, type RefusalCode } from '../recording/admission.ts';
 import type { CallIdentifiers } from '../recording/call.ts';
 import { EndedCalls } from '../recording/ended-calls.ts';
 import type { ActiveRecording } from '../recording/recorder-interface.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import { contradict, correlationKeys } from './correlation.ts';
+import { RunningKeys } from './running-keys.ts';
 import {
   type Bringer,
   type RecordingHold,
@@ -34,7 +35,7 @@ const MAX_REPEATED_IDS = 1_000;
 
 export class Recordings {
   readonly #options: RecordingsOptions;
-  readonly #byKey = new Map<string, SharedRecording>();
+  readonly #byKey = new RunningKeys();
   readonly #keys = new Map<SharedRecording, string[]>();
   readonly #ended: EndedCalls;
   /** Keys that turned out to name more than one call. */
@@ -43,6 +44,13 @@ export class Recordings {
   constructor(options: RecordingsOptions) {
     this.#options = options;
     this.#ended = new EndedCalls(options.clock);
+  }
+
+  /** Null if the INVITE may be recorded; otherwise why not. Costs little: it is asked before anything is read. */
+  refusal({ raw }: { raw: string }): RefusalCode | null {
+    const refusal = this.#options.recorder.refusal();
+    // What joins a running recording is taken whatever the limits say.
+    return refusal === null || (refusal !== 'DRAINING' && this.#byKey.mayBeIn(raw)) ? null : refusal;
   }
 
   /** Joins the running recording of the same call, else starts one. Rejects as `Recorder.start` does. */

@@ -22,6 +22,18 @@ beforeEach(() => {
   door.start();
 });
 
+test('a full recorder still takes what joins a running recording, and reads nothing of what does not', async () => {
+  const first = await call('one');
+  recorder.refusing = 'TOO_MANY_RECORDINGS';
+  const retry = await call('two');
+  const another = await call('three', { xml: metadata({ parties: both }).replaceAll(CS, OTHER_CS) });
+  expect([first.status, retry.status, another.status]).toEqual([200, 200, 503]);
+  expect(another.response.sent[0]?.headers).toMatchObject({ 'Retry-After': '10' });
+  expect([recorder.recordings.length, door.sessions]).toEqual([1, 2]);
+  recorder.refusing = 'DRAINING';
+  expect((await call('four')).status).toBe(503);
+});
+
 const CS = 'hVpd7YQgRW2nD22h7q60JQ==';
 const OTHER_CS = 'zdxqOWdrRRWpr5VCRB1qcA==';
 const party = (id: string, sends: string[], sessionId = CS) => ({ id, sends, sessionId });
