@@ -1,5 +1,5 @@
 // npm run bench: speed as ratios and rates, measured in one run on this machine. Nothing here is asserted by the tests.
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchCapacity } from './capacity/capacity.ts';
 import { benchSoak } from './capacity/soak.ts';
@@ -81,13 +81,24 @@ const { values: options, positionals: wanted } = parseArgs({
     calls: { type: 'string', default: '1000' },
     /** index: recordings, and where the databases go (ten million take about 30 GB and an hour for each). */
     rows: { type: 'string', default: '100000' },
-    directory: { type: 'string' },
+    directory: { type: 'string', default: tmpdir() },
+    /** index: one of them only; a PostgreSQL instead of our own; databases that stay, and are asked again if they are there. */
+    database: { type: 'string' },
+    postgres: { type: 'string' },
+    keep: { type: 'boolean', default: false },
   },
 });
 /** Only when they are named: they take minutes. */
 const LONG_BENCHES: Record<string, () => AsyncIterable<string>> = {
   capacity: () => benchCapacity(options.quick),
-  index: () => benchIndex(Number(options.rows), options.directory),
+  index: () =>
+    benchIndex({
+      rows: Number(options.rows),
+      directory: options.directory,
+      database: options.database === 'sqlite' || options.database === 'postgres' ? options.database : null,
+      keep: options.keep,
+      postgresUrl: options.postgres ?? null,
+    }),
   soak: () => benchSoak(Number(options.minutes), Number(options.calls)),
 };
 const known = [...Object.keys(BENCHES), ...Object.keys(LONG_BENCHES)];

@@ -21,7 +21,7 @@ export async function postgresIsInstalled(): Promise<boolean> {
 }
 
 /** Only where it is installed. */
-export async function startPostgres(parent = tmpdir()): Promise<TestPostgres> {
+export async function startPostgres(parent = tmpdir(), further: string[] = []): Promise<TestPostgres> {
   const versions = (await readdir(PACKAGES)).sort((a, b) => Number(b) - Number(a));
   const version = versions[0] ?? '';
   const bin = join(PACKAGES, version, 'bin');
@@ -34,7 +34,9 @@ export async function startPostgres(parent = tmpdir()): Promise<TestPostgres> {
     ...identity,
     cwd: directory,
   });
-  const settings = ['-c', 'listen_addresses=', '-c', `unix_socket_directories=${directory}`, '-c', 'fsync=off'];
+  const settings = ['listen_addresses=', `unix_socket_directories=${directory}`, 'fsync=off', ...further].flatMap(
+    (setting) => ['-c', setting],
+  );
   const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings], {
     ...identity,
     cwd: directory,
