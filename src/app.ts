@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
+import { Encoder } from './archive/formats/encoder.ts';
 import { Importer } from './archive/importer.ts';
 import { openStorage } from './archive/places.ts';
 import { storageError } from './archive/storage-error.ts';
@@ -22,6 +23,7 @@ import type { Config } from './config/schema.ts';
 import { storagePlaces } from './config/storage-places.ts';
 import { storeMirror } from './config/store-mirror.ts';
 import { encryptionOf, storeCopies, storedFiles } from './config/stored-files.ts';
+import { openUpkeep } from './config/upkeep.ts';
 import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
 import { createHttpDoor, type HttpDoor } from './http/door.ts';
 import { anchoredClock } from './lib/clock.ts';
@@ -116,7 +118,13 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const mirror = storeMirror(config, copies, index, log);
     closers.push(async () => mirror?.close());
     await mirror?.start();
-    const indexed = mirror ? mirror.mirrored(index.indexed(files)) : index.indexed(files);
+    const encoder = await Encoder.find();
+    let isBusy = () => true;
+    const upkeep = openUpkeep(config, { index, mirror, encoder, isBusy: () => isBusy(), log });
+    closers.push(() => upkeep.close());
+    await upkeep.prepare();
+    const stored = mirror ? mirror.mirrored(index.indexed(files)) : index.indexed(files);
+    const indexed = upkeep.attended(stored);
     const archive = news.archive(indexed);
     const onFiled = (filed: { directory: string; document: RecordingDocument }) => {
       httpDoor?.filed(filed.document);
@@ -183,6 +191,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       },
     });
     closers.push(async () => recorder.close());
+    isBusy = () => !recorder.readiness().ready;
     await recorder.watch();
     const doorsToTell = new Map<string, (reason: EndReason) => void>();
     const { resumed, finished } = await recoverSessions(sessions, {
@@ -239,6 +248,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       control: recorder,
       importer: new Importer({ archive: indexed, library: index.library, log, onFiled }),
       initiator: door,
+      encoder,
       audit,
       readiness: () => recorder.readiness(),
       captureHealth: () => capture.health(),
@@ -250,6 +260,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(httpDoor.close);
     const http = await httpDoor.start();
     news.start();
+    await upkeep.start();
 
     const end = closeOnce(async () => {
       await recorder.stopAll('stopped');

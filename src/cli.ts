@@ -65,7 +65,7 @@ const COMMANDS: Record<string, CommandEntry> = {
     },
   },
   export: {
-    summary: 'hand recordings on, as WAV, JSON or vCon',
+    summary: 'hand recordings on, as WAV, FLAC, Opus, MP3, JSON or vCon',
     load: async () => {
       const { exportRecordings, EXPORT_USAGE } = await import('./commands/export.ts');
       return { run: exportRecordings, usage: EXPORT_USAGE };
@@ -90,6 +90,13 @@ const COMMANDS: Record<string, CommandEntry> = {
     async load() {
       const { rotateKeysCommand, ROTATE_KEYS_USAGE } = await import('./commands/rotate-keys.ts');
       return { run: rotateKeysCommand, usage: ROTATE_KEYS_USAGE };
+    },
+  },
+  upkeep: {
+    summary: 'have older recordings encrypted, copied and stored as the settings say now',
+    load: async () => {
+      const { upkeep, UPKEEP_USAGE } = await import('./commands/upkeep.ts');
+      return { run: upkeep, usage: UPKEEP_USAGE };
     },
   },
   verify: {

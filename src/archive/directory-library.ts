@@ -6,21 +6,25 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { audioName, type CopyFormat } from '../recording/audio-format.ts';
 import type { RecordedFile } from '../recording/document.ts';
-import type {
-  Annotations,
-  LibraryRecording,
-  LibraryStatistics,
-  OpenRecordingFile,
-  PageRequest,
-  RecordingLibrary,
-  RecordingPage,
-  RecordingQuery,
+import {
+  type Annotations,
+  findFile,
+  type LibraryRecording,
+  type LibraryStatistics,
+  type OpenRecordingFile,
+  type PageRequest,
+  type RecordingLibrary,
+  type RecordingPage,
+  type RecordingQuery,
+  type WantedFile,
 } from '../recording/library.ts';
 import { matchesQuery } from '../recording/matches-query.ts';
 import { readAnnotations, unreadable, writeAnnotations } from './annotations.ts';
-import { syncDirectory } from './atomic-file.ts';
+import { fingerprint, syncDirectory } from './atomic-file.ts';
 import { newestFirst, positionOf, readCursor, writeCursor } from './cursor.ts';
+import { noteCopy } from './formats/copies-file.ts';
 import { type ListRange, listRecordings } from './list.ts';
 import { type RecordingFinder, RecordingPlaces } from './recording-places.ts';
 import { REMOTE_FILE } from './remote/remote-file.ts';
@@ -89,9 +93,9 @@ export class DirectoryLibrary implements RecordingLibrary {
     return { ...found, annotations: await this.#shown(found.directory) };
   }
 
-  async openFile(recordingId: string, role: RecordedFile['role']): Promise<OpenRecordingFile | null> {
+  async openFile(recordingId: string, wanted: WantedFile): Promise<OpenRecordingFile | null> {
     const found = await this.#places.find(recordingId);
-    const file = found?.document.files.find((one) => one.role === role);
+    const file = found && findFile(found.document, wanted);
     return found && file ? this.#files.open(found.directory, recordingId, file) : null;
   }
 
@@ -169,6 +173,28 @@ export class DirectoryLibrary implements RecordingLibrary {
     });
   }
 
+  /** Puts in a copy of the audio, made at `path`, which is gone then. Rejects with NOT_FOUND. */
+  addCopy(recordingId: string, format: CopyFormat, path: string): Promise<void> {
+    return this.#changes.run(recordingId, async () => {
+      const found = await this.#places.find(recordingId);
+      if (!found) throw new RecorderError('NOT_FOUND');
+      await storage(async () => {
+        const file: RecordedFile = { name: audioName(format), role: 'audio', ...(await fingerprint(path)) };
+        await this.#files.add(found.directory, recordingId, file, path);
+        await noteCopy(found.directory, file);
+      });
+    });
+  }
+
+  /** Encrypts what is not yet; does nothing without a master key. Rejects with NOT_FOUND. */
+  encrypt(recordingId: string): Promise<void> {
+    return this.#changes.run(recordingId, async () => {
+      const found = await this.#places.find(recordingId);
+      if (!found) throw new RecorderError('NOT_FOUND');
+      await storage(() => this.#files.encrypt(found.directory, recordingId, found.document.files));
+    });
+  }
+
   /** The recording is gone already, whatever a store says: what is left there is removed later. */
   async #bury(grave: string, recordingId: string): Promise<void> {
     try {
@@ -229,6 +255,7 @@ async function storage<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof RecorderError) throw error;
     throw new RecorderError('STORAGE_FAILED', (error as Error).message, { cause: error });
   }
 }

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RecordingDocument, recordingDocument } from '../recording/document.ts';
 import { newestFirst, positionOf } from './cursor.ts';
+import { withCopies } from './formats/copies-file.ts';
 import { withoutRemoved } from './removed-files.ts';
 
 export interface ListedRecording {
@@ -45,10 +46,10 @@ export async function* dayDirectories(dataDirectory: string): AsyncGenerator<{ d
   }
 }
 
-/** As written, without files that were let go since. Rejects if there is none, or none that can be understood. */
+/** As written, with copies that were made and without files that were let go since. Rejects if there is none, or none that can be understood. */
 export async function readRecording(directory: string): Promise<RecordingDocument> {
   const document = recordingDocument.parse(JSON.parse(await readFile(join(directory, 'recording.json'), 'utf8')));
-  return withoutRemoved(document, directory);
+  return withoutRemoved(await withCopies(document, directory), directory);
 }
 
 async function* listDay(dayDirectory: string, onUnreadable: (directory: string, error: unknown) => void) {

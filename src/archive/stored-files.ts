@@ -1,13 +1,17 @@
 // The files of filed recordings, wherever they are and in whatever form: as they were recorded, encrypted, or in a store. Everybody who
 // reads one reads it through here, and gets what was recorded.
-import { readdir, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { RecorderError } from '../lib/errors.ts';
 import type { RecordedFile } from '../recording/document.ts';
 import type { OpenRecordingFile } from '../recording/library.ts';
+import { syncDirectory } from './atomic-file.ts';
 import { type ByteSource, openLocalFile } from './byte-source.ts';
 import { decrypted } from './encryption/encrypted-file.ts';
-import { ENCRYPTED } from './encryption/encryption.ts';
+import { ENCRYPTED, type FileEncryption } from './encryption/encryption.ts';
 import { MasterKeys } from './encryption/master-keys.ts';
 import { readRecordingKey } from './encryption/recording-key.ts';
 import { REMOTE_FILE, readRemote } from './remote/remote-file.ts';
@@ -27,6 +31,8 @@ export interface StoredFilesOptions {
   masterKeys?: MasterKeys;
   /** Default: no store. */
   remote?: RemoteCopies | null;
+  /** For what is added. Default: it is not encrypted. */
+  encryption?: FileEncryption | undefined;
 }
 
 interface Found {
@@ -38,10 +44,12 @@ interface Found {
 export class StoredFiles {
   readonly #masterKeys: MasterKeys;
   readonly #remote: RemoteCopies | null;
+  readonly #encryption: FileEncryption | null;
 
-  constructor({ masterKeys = new MasterKeys({ keys: null, file: null }), remote = null }: StoredFilesOptions = {}) {
-    this.#masterKeys = masterKeys;
-    this.#remote = remote;
+  constructor(options: StoredFilesOptions = {}) {
+    this.#masterKeys = options.masterKeys ?? new MasterKeys({ keys: null, file: null });
+    this.#remote = options.remote ?? null;
+    this.#encryption = options.encryption ?? null;
   }
 
   /**
@@ -68,6 +76,34 @@ export class StoredFiles {
     return found && { isEncrypted: found.isEncrypted, isRemote: found.isRemote };
   }
 
+  /** A file that was made at `path`, on the same disk; it is gone from there then. Rejects with the system's errors and KEY_MISSING. */
+  async add(directory: string, recordingId: string, file: RecordedFile, path: string): Promise<void> {
+    if (this.#encryption) {
+      await this.#encryption.encrypt(path, directory, recordingId, file);
+      await rm(path);
+    } else {
+      await rename(path, join(directory, file.name));
+      await syncDirectory(directory);
+    }
+  }
+
+  /**
+   * Files that are stored as they were recorded, here or in a store, are here and encrypted then. What a store has of them stays
+   * there for now. Does nothing without a master key. Rejects as `open` and `add`.
+   */
+  async encrypt(directory: string, recordingId: string, files: readonly RecordedFile[]): Promise<void> {
+    if (!this.#encryption) return;
+    for (const file of files) {
+      const found = await this.look(directory, file.name);
+      if (!found || found.isEncrypted) continue;
+      const plain = join(directory, file.name);
+      if (found.isRemote) await this.#fetch(directory, recordingId, file, plain);
+      await this.#encryption.encrypt(plain, directory, recordingId, file);
+      await rm(plain);
+      await syncDirectory(directory);
+    }
+  }
+
   /** With its copy in the store. Whoever has it open reads on. */
   async remove(directory: string, { name }: RecordedFile): Promise<void> {
     for (const stored of storedNames(name)) {
@@ -86,6 +122,17 @@ export class StoredFiles {
       throw new RecorderError('STORE_FAILED', `${aside} has copies in a store, and none is configured.`);
     }
     await rm(aside, { recursive: true, force: true });
+  }
+
+  async #fetch(directory: string, recordingId: string, file: RecordedFile, to: string): Promise<void> {
+    const open = await this.open(directory, recordingId, file);
+    try {
+      const content = file.octets > 0 ? open.read(0, file.octets - 1) : Readable.from([]);
+      await pipeline(content, createWriteStream(`${to}.part`, { mode: 0o640 }));
+    } finally {
+      await open.close();
+    }
+    await rename(`${to}.part`, to);
   }
 
   async #find(directory: string, name: string): Promise<Found | null> {

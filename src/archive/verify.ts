@@ -9,6 +9,7 @@ import type { RecordedFile, RecordingDocument } from '../recording/document.ts';
 import type { OpenRecordingFile } from '../recording/library.ts';
 import { ENCRYPTED } from './encryption/encryption.ts';
 import { KEY_FILE } from './encryption/recording-key.ts';
+import { FORMATS_FILE } from './formats/copies-file.ts';
 import { dayDirectories, readRecording } from './list.ts';
 import { recordingDay } from './names.ts';
 import { REMOTE_FILE } from './remote/remote-file.ts';
@@ -43,7 +44,7 @@ export interface VerifiedRecording {
 }
 
 /** Files that may stand beside those which recording.json lists. */
-const COMPANIONS = new Set(['recording.json', 'annotations.json', REMOVED_FILE, KEY_FILE, REMOTE_FILE]);
+const COMPANIONS = new Set(['recording.json', 'annotations.json', REMOVED_FILE, FORMATS_FILE, KEY_FILE, REMOTE_FILE]);
 /** The document rounds to a microsecond. */
 const DURATION_TOLERANCE_MS = 1;
 

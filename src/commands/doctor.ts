@@ -9,6 +9,7 @@ import { parseHostPort, parsePortRange, parseSipListener, type SipListener } fro
 import type { Config } from '../config/schema.ts';
 import { probeDrachtio } from '../drachtio/probe.ts';
 import { checkAccess } from './doctor-access.ts';
+import { checkArchive } from './doctor-archive.ts';
 import { checkHttp } from './doctor-http.ts';
 import { checkReadiness } from './doctor-readiness.ts';
 import { checkStorage } from './doctor-storage.ts';
@@ -19,7 +20,7 @@ import { CONFIG_OPTIONS, CONFIG_OPTIONS_USAGE, configFromFlags } from './serve-o
 
 export const DOCTOR_USAGE = `sipreel doctor [options]
 
-Checks Node, the storage directories, the SIP addresses, the RTP ports and the system's limits, and says what to change.
+Checks Node, the storage directories, the master key, the store (with a probe object), the SIP addresses, the RTP ports and the system's limits, and says what to change.
 Exits with 1 if something would keep the recorder from working. If a recorder runs with this data directory, says whether it
 takes calls and how near to its limits everything is; its addresses are taken then.
 
@@ -35,6 +36,7 @@ export async function doctor(args: string[]): Promise<number> {
     ok(`Node ${process.version}, ${availableParallelism()} cores`),
     checkReceiver(config),
     ...(await checkStorage(config)),
+    ...(await checkArchive(config)),
     ...(await checkReadiness(config)),
     ...(await checkSignalling(config)),
     ...checkAccess(config),

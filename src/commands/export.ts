@@ -1,25 +1,29 @@
-// `sipreel export`: recordings handed on, as WAV, recording.json or vCon.
+// `sipreel export`: recordings handed on, as audio, recording.json or vCon.
 import { mkdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { AuditFile } from '../archive/audit-file.ts';
+import { Encoder } from '../archive/formats/encoder.ts';
 import { vconInline } from '../archive/vcon-text.ts';
 import { systemClock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
+import { COPY_FORMATS } from '../recording/audio-format.ts';
 import type { LibraryRecording } from '../recording/library.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
 import { findRecording, type LocalLibrary, withLibrary } from './local-library.ts';
 import { writeOut } from './output.ts';
 
-export const EXPORT_USAGE = `sipreel export ID… --to DIR|- [--format wav|json|vcon] [--json] [--data DIR] [--config FILE]
+export const EXPORT_USAGE = `sipreel export ID… --to DIR|- [--format FORMAT] [--json] [--data DIR] [--config FILE]
 
 Writes recordings into a directory, under their own names; - is standard output, for one. Files that are there stay as
 they are. An ID may be the beginning of one.
 
-  --format FORMAT   wav (default), json (recording.json), or vcon (draft-ietf-vcon-vcon-core, with the audio inside)
+  --format FORMAT   wav (default); flac, opus or mp3 (made with ffmpeg if there is no such copy); json (recording.json);
+                    vcon (draft-ietf-vcon-vcon-core, with the audio inside)
   --json            one line per file: {"id", "file", "octets"}`;
 
-const EXTENSIONS = { wav: '.wav', json: '.json', vcon: '.vcon.json' };
+const EXTENSIONS = { wav: '.wav', flac: '.flac', opus: '.opus', mp3: '.mp3', json: '.json', vcon: '.vcon.json' };
 type Format = keyof typeof EXTENSIONS;
 
 export async function exportRecordings(args: string[]): Promise<number> {
@@ -75,7 +79,9 @@ async function exportOne(
   format: Format,
   path: string,
 ): Promise<void> {
-  const audio = format === 'json' ? null : await library.openFile(document.id, 'audio');
+  const copyFormat = COPY_FORMATS.find((one) => one === format);
+  const copy = copyFormat ? await library.openFile(document.id, copyFormat) : null;
+  const audio = copy ?? (format === 'json' ? null : await library.openFile(document.id, 'wav'));
   try {
     const content = await contentOf();
     const audit = new AuditFile(dataDirectory, systemClock);
@@ -87,9 +93,14 @@ async function exportOne(
 
   async function contentOf(): Promise<AsyncIterable<Buffer | string>> {
     if (format === 'json') return lines(`${JSON.stringify(document, null, 2)}\n`);
-    const found = audio && (format === 'wav' ? audio.read(0, audio.file.octets - 1) : vconInline(document, audio));
-    if (!found) throw new RecorderError('NOT_FOUND', 'It has no audio.');
-    return found;
+    const found = audio && (format === 'vcon' ? vconInline(document, audio) : audio.read(0, audio.file.octets - 1));
+    if (!found || !document.audio) throw new RecorderError('NOT_FOUND', 'It has no audio.');
+    if (copy || !copyFormat) return found;
+    const encoder = await Encoder.find();
+    const { channels } = document.audio;
+    if (!encoder?.can(copyFormat, channels)) throw new RecorderError('ENCODER_MISSING', `Wanted: ${format}.`);
+    const { durationMs } = document.times;
+    return encoder.toStream({ format: copyFormat, channels, durationMs, wav: found as Readable });
   }
 }
 

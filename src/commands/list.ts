@@ -4,6 +4,7 @@ import { recordingDocument } from '../recording/document.ts';
 import { MAX_PAGE, type RecordingLibrary, type RecordingQuery, type SearchHit } from '../recording/library.ts';
 import { EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
 import { withLibrary } from './local-library.ts';
+import { readMoment, WHAT_A_MOMENT_IS } from './moment.ts';
 import { describeParty, describeQuality, formatDuration, printable } from './show-recording.ts';
 
 const { state: states, source: sources } = recordingDocument.shape;
@@ -88,18 +89,10 @@ function readQuery(values: Values): RecordingQuery | string {
     const value = values[name];
     if (value === undefined) continue;
     const ms = readMoment(value, Date.now());
-    if (Number.isNaN(ms)) return `--${name} is a time like 2026-01-31, 2026-01-31T12:00:00Z, 12h or 7d, not ${value}`;
+    if (Number.isNaN(ms)) return `--${name} is ${WHAT_A_MOMENT_IS}, not ${value}`;
     query[key] = ms;
   }
   return query;
-}
-
-/** Unix ms; NaN if it is none. */
-function readMoment(value: string, nowMs: number): number {
-  const [, count, unit] = /^(\d{1,5})([dh])$/.exec(value) ?? [];
-  if (count !== undefined) return nowMs - Number(count) * (unit === 'd' ? 86_400_000 : 3_600_000);
-  const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value);
-  return isTime ? Date.parse(value) : Number.NaN;
 }
 
 const jsonOf = ({ directory, document }: SearchHit) => JSON.stringify({ directory, ...document });

@@ -57,7 +57,7 @@ export function createHttpDoor(parts: HttpParts): HttpDoor {
       const { server, routes } = await createServer(parts, doormen);
       closers.push(async () => server.close());
       recordingRoutes(server, library);
-      fileRoutes(server, library, audit);
+      fileRoutes(server, library, parts.encoder, audit);
       waveformRoutes(server, library);
       vconRoutes(server, library, audit);
       annotationRoutes(server, library, audit);

@@ -1,4 +1,5 @@
 // What the HTTP door needs of the rest, and its settings.
+import type { Encoder } from '../archive/formats/encoder.ts';
 import type { Importer } from '../archive/importer.ts';
 import type { CaptureHealth } from '../capture/capture-engine.ts';
 import type { DeliveryQueue } from '../delivery/outbox.ts';
@@ -37,6 +38,8 @@ export interface HttpParts {
   importer: Importer | null;
   /** Null: no recording can be begun from here, and there is no route for it. */
   initiator: RecordingInitiator | null;
+  /** For audio in formats that are not stored; null: there is none. */
+  encoder: Encoder | null;
   audit: AuditLog;
   readiness: () => Readiness;
   captureHealth: () => CaptureHealth;

@@ -25,6 +25,8 @@ export const ERROR_CATALOGUE = {
   NOT_AUDIO: 'That is no WAV file: convert it first, for example with "sox IN OUT.wav".',
   BROKEN_AUDIO: 'The WAV file cannot be taken:',
   IMPORT_TOO_LARGE: 'The file is larger than http.importMaxMiB allows.',
+  ENCODER_MISSING: 'No encoder for that format is installed: install ffmpeg.',
+  ENCODING_FAILED: 'The encoder failed.',
   NOT_FOUND: 'There is no such recording.',
   ON_HOLD: 'The recording is on legal hold and cannot be deleted: take the hold away first.',
   INVALID_CURSOR: 'That is no cursor of a page: begin again without one.',

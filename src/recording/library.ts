@@ -1,5 +1,6 @@
 // Finished recordings, found again: what doors and commands ask for. An index implements it, or a walk over the directories.
 import type { Readable } from 'node:stream';
+import { type AudioFormat, audioFormatOf } from './audio-format.ts';
 import type { RecordedFile, RecordingDocument } from './document.ts';
 import type { RecordingScope } from './scope.ts';
 
@@ -100,6 +101,9 @@ export interface LibraryStatistics {
   bySource: Record<RecordingDocument['source'], number>;
 }
 
+/** The audio in whatever format comes first (the WAV, where it is), the journal, or the audio in that format. */
+export type WantedFile = RecordedFile['role'] | AudioFormat;
+
 /** A file that is open: it can be read to the end even if its recording is deleted meanwhile. Close it in any case. */
 export interface OpenRecordingFile {
   file: RecordedFile;
@@ -113,8 +117,8 @@ export interface RecordingLibrary {
   search(query: RecordingQuery, page: PageRequest): Promise<RecordingPage>;
   /** Any text may be asked for; what is no id of a recording gives null. Rejects with STORAGE_FAILED if its recording.json cannot be read. */
   get(recordingId: string): Promise<LibraryRecording | null>;
-  /** Null if there is no such recording, or it has no file of that role. Rejects with STORAGE_FAILED if the file is not what `recording.json` says. */
-  openFile(recordingId: string, role: RecordedFile['role']): Promise<OpenRecordingFile | null>;
+  /** Null if there is no such recording, or it has no such file. Rejects with STORAGE_FAILED if the file is not what `recording.json` says. */
+  openFile(recordingId: string, wanted: WantedFile): Promise<OpenRecordingFile | null>;
   statistics(query: RecordingQuery): Promise<LibraryStatistics>;
 
   /** Replaces the tags. This and the following reject with NOT_FOUND. Changes of one recording are made one after the other. */
@@ -125,4 +129,9 @@ export interface RecordingLibrary {
   setHold(recordingId: string, hold: { reason: string | null; by: string } | null): Promise<Annotations>;
   /** Removes all files and every trace in the index. Rejects with ON_HOLD; of two at once, one rejects with NOT_FOUND. */
   delete(recordingId: string): Promise<void>;
+}
+
+export function findFile({ files }: Pick<RecordingDocument, 'files'>, wanted: WantedFile): RecordedFile | undefined {
+  if (wanted === 'audio' || wanted === 'journal') return files.find(({ role }) => role === wanted);
+  return files.find(({ role, name }) => role === 'audio' && audioFormatOf(name) === wanted);
 }

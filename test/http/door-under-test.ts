@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { createArchive } from '../../src/archive/archive.ts';
 import { AuditFile } from '../../src/archive/audit-file.ts';
 import { DirectoryLibrary } from '../../src/archive/directory-library.ts';
+import type { Encoder } from '../../src/archive/formats/encoder.ts';
 import { Importer } from '../../src/archive/importer.ts';
 import type { CaptureHealth } from '../../src/capture/capture-engine.ts';
 import type { Role } from '../../src/http/caller.ts';
@@ -20,6 +21,7 @@ import { ManualClock } from '../support/manual-clock.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 export interface DoorOptions {
+  encoder?: Encoder;
   initiator?: RecordingInitiator;
   settings?: Partial<HttpSettings>;
   control?: RecordingControl;
@@ -94,6 +96,7 @@ export async function openDoor(options: DoorOptions = {}) {
     dataDirectory,
     library,
     control: options.control ?? null,
+    encoder: options.encoder ?? null,
     importer: new Importer({ archive, library, log: silentLog, onFiled: () => {} }),
     initiator: options.initiator ?? null,
     audit: options.audit?.(recorded) ?? recorded,

@@ -1,7 +1,7 @@
 // The library over the index: questions go to the database, changes to the files and then to the database.
 import { join } from 'node:path';
 import { RecorderError } from '../../lib/errors.ts';
-import type { RecordedFile } from '../../recording/document.ts';
+import type { CopyFormat } from '../../recording/audio-format.ts';
 import type {
   Annotations,
   LibraryRecording,
@@ -12,6 +12,7 @@ import type {
   RecordingPage,
   RecordingQuery,
   SearchHit,
+  WantedFile,
 } from '../../recording/library.ts';
 import { DirectoryLibrary, type DirectoryLibraryOptions } from '../directory-library.ts';
 import { type ListedRecording, readRecording } from '../list.ts';
@@ -66,8 +67,8 @@ export class IndexLibrary implements RecordingLibrary {
     return whole?.id === recordingId ? { document: whole, annotations, directory } : null;
   }
 
-  async openFile(recordingId: string, role: RecordedFile['role']): Promise<OpenRecordingFile | null> {
-    return this.#files.openFile(recordingId, role);
+  async openFile(recordingId: string, wanted: WantedFile): Promise<OpenRecordingFile | null> {
+    return this.#files.openFile(recordingId, wanted);
   }
 
   statistics(query: RecordingQuery): Promise<LibraryStatistics> {
@@ -97,6 +98,16 @@ export class IndexLibrary implements RecordingLibrary {
   /** Removes its journal alone. Rejects with NOT_FOUND and ON_HOLD. */
   removeJournal(recordingId: string): Promise<void> {
     return this.#change(recordingId, () => this.#files.removeJournal(recordingId));
+  }
+
+  /** Puts in a copy of the audio, made at `path`, which is gone then. Rejects with NOT_FOUND, STORAGE_FAILED and KEY_MISSING. */
+  addCopy(recordingId: string, format: CopyFormat, path: string): Promise<void> {
+    return this.#change(recordingId, () => this.#files.addCopy(recordingId, format, path));
+  }
+
+  /** Encrypts what is not yet. Rejects likewise, and with STORE_FAILED. */
+  encrypt(recordingId: string): Promise<void> {
+    return this.#change(recordingId, () => this.#files.encrypt(recordingId));
   }
 
   /** Tries again to remove from the store what could not be removed there when its recording was deleted. */

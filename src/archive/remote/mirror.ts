@@ -12,11 +12,13 @@ import type { Clock } from '../../lib/clock.ts';
 import { isRecorderError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { Timers } from '../../lib/timers.ts';
+import type { RecordingDocument } from '../../recording/document.ts';
 import type { ArchiveEngine } from '../../recording/engines.ts';
 import type { LibraryRecording } from '../../recording/library.ts';
 import { ENCRYPTED } from '../encryption/encryption.ts';
 import { PendingMarks } from '../index/pending.ts';
 import { recordingDay } from '../names.ts';
+import { SerialWork } from '../serial-work.ts';
 import type { StoreCopies } from './copies.ts';
 
 export interface MirrorOptions {
@@ -42,6 +44,7 @@ export class StoreMirror {
   readonly #attempts = new Map<string, number>();
   readonly #timers: Timers;
   readonly #working = new Set<Promise<void>>();
+  readonly #recordings = new SerialWork();
   #closed = false;
 
   constructor(options: MirrorOptions) {
@@ -67,6 +70,12 @@ export class StoreMirror {
         return filed;
       },
     };
+  }
+
+  /** Copies a recording that was filed before, or got another file. Rejects with STORE_FAILED; it stays marked then. */
+  async take(document: RecordingDocument): Promise<void> {
+    await this.#marks.set({ recordingId: document.id, day: recordingDay(document) });
+    await this.#bring(document.id);
   }
 
   /** Resolves when nothing is left to do but to wait. */
@@ -102,17 +111,11 @@ export class StoreMirror {
   }
 
   async #work(recordingId: string): Promise<void> {
-    const { clock, keepLocalMs, log } = this.#options;
     try {
-      const verifiedMs = await this.#copy(recordingId);
-      this.#attempts.delete(recordingId);
-      if (verifiedMs === null || keepLocalMs === null) return await this.#marks.clear(recordingId);
-      const waitMs = verifiedMs + keepLocalMs - clock.wallMs();
-      if (waitMs > 0) return this.#later(recordingId, waitMs);
-      await this.#removeLocal(recordingId);
-      await this.#marks.clear(recordingId);
+      await this.#bring(recordingId);
     } catch (error) {
       if (this.#closed) return;
+      const { log } = this.#options;
       const attempts = (this.#attempts.get(recordingId) ?? 0) + 1;
       this.#attempts.set(recordingId, attempts);
       const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), LONGEST_RETRY_MS);
@@ -120,6 +123,20 @@ export class StoreMirror {
       log.warn({ recordingId, err, delayMs }, 'a recording is not in the store yet: will be tried again');
       this.#later(recordingId, delayMs);
     }
+  }
+
+  /** As far as it goes by now. */
+  #bring(recordingId: string): Promise<void> {
+    const { clock, keepLocalMs } = this.#options;
+    return this.#recordings.run(recordingId, async () => {
+      const verifiedMs = await this.#copy(recordingId);
+      this.#attempts.delete(recordingId);
+      if (verifiedMs === null || keepLocalMs === null) return this.#marks.clear(recordingId);
+      const waitMs = verifiedMs + keepLocalMs - clock.wallMs();
+      if (waitMs > 0) return this.#later(recordingId, waitMs);
+      await this.#removeLocal(recordingId);
+      await this.#marks.clear(recordingId);
+    });
   }
 
   #later(recordingId: string, delayMs: number): void {
@@ -142,6 +159,8 @@ export class StoreMirror {
         const key = `${prefix}${recordingDay(document)}/${document.id}/${stored}`;
         const copy = await copies.upload(recordingId, directory, stored, path, key);
         verifiedMs = Math.max(verifiedMs, copy.verifiedMs);
+        // It was encrypted after it had been copied as it was.
+        if (stored !== name) await copies.remove(directory, name);
       }
     }
     return verifiedMs;

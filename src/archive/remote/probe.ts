@@ -1,0 +1,36 @@
+// Whether a store can be used as it has to be: an object is written, read and deleted again.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import type { ObjectStore } from './object-store.ts';
+
+const PROBE_OCTETS = 1_000;
+
+/** Null if all went well, else the step that did not, and why. */
+export async function probeStore(
+  store: Pick<ObjectStore, 'put' | 'source' | 'remove'>,
+  prefix: string,
+): Promise<{ step: 'write' | 'read' | 'delete'; error: Error } | null> {
+  const key = `${prefix}sipreel-probe-${randomUUID()}`;
+  const content = randomBytes(PROBE_OCTETS);
+  const directory = await mkdtemp(join(tmpdir(), 'sipreel-probe-'));
+  let step: 'write' | 'read' | 'delete' = 'write';
+  try {
+    const path = join(directory, 'probe');
+    await writeFile(path, content);
+    await store.put(key, path, new AbortController().signal, async () => {});
+    step = 'read';
+    const read = await buffer(store.source(key, PROBE_OCTETS).read(0, PROBE_OCTETS - 1));
+    if (!read.equals(content)) throw new Error('it gave back something else');
+    step = 'delete';
+    await store.remove(key, null);
+    return null;
+  } catch (error) {
+    if (step === 'read') await store.remove(key, null).catch(() => {});
+    return { step, error: error as Error };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
