@@ -1,10 +1,19 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+/** Whole calls in real time, programs started and killed, a browser: each of these files has a process of its own. */
+const OWN_PROCESS = [
+  'test/flow/**/*.test.ts',
+  'test/load/**/*.test.ts',
+  'test/chaos/**/*.test.ts',
+  'test/examples/**/*.test.ts',
+  'test/http/page/**/*.test.ts',
+  'test/capture/{capture-engine,hot-path,reopen,worker-death}.test.ts',
+];
+
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     // Threads find their TypeScript stripped: see src/lib/compile-cache.ts for what may happen otherwise.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)) },
@@ -15,5 +24,10 @@ export default defineConfig({
     retry: process.env.CI ? 1 : 0,
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    projects: [
+      { extends: true, test: { name: 'processes', include: OWN_PROCESS } },
+      // One process after the other would spend more time on starting than on testing.
+      { extends: true, test: { name: 'rooms', include: ['test/**/*.test.ts'], exclude: OWN_PROCESS, isolate: false } },
+    ],
   },
 });

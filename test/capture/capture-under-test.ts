@@ -32,9 +32,17 @@ export function onEachReceiver(name: string, define: () => void): void {
   }
 }
 
-/** Below the ports that systems hand out by themselves. */
+/** Of each test process that runs at the same time, below the ports that systems hand out by themselves; neither has 5060 or 15060. */
+const OWN_PORTS = [12_000, 2_000];
+const OWN_PORTS_COUNT = 3_000;
+const ownFirst = OWN_PORTS[Number(process.env.VITEST_POOL_ID ?? 1) % OWN_PORTS.length]!;
+let nextOffset = 2 * Math.floor(Math.random() * (OWN_PORTS_COUNT / 2));
+
+/** One after the other, so that neither what runs beside a test nor what rests from the last one is met. */
 export function someRange(pairs = 40): { first: number; last: number } {
-  const first = 12_000 + 2 * Math.floor(Math.random() * (1500 - pairs));
+  if (nextOffset + pairs * 2 > OWN_PORTS_COUNT) nextOffset = 0;
+  const first = ownFirst + nextOffset;
+  nextOffset += pairs * 2;
   return { first, last: first + pairs * 2 - 1 };
 }
 

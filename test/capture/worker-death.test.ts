@@ -114,9 +114,8 @@ onEachReceiver('a worker dies', () => {
       expect(seen).toEqual([...new Set(seen)].toSorted((x, y) => x - y));
       expect(seen[0]).toBe(0);
       expect(seen.at(-1)).toBe(talks[i]!.sent - 1);
-      // Everything before the interruption was on disk, everything after it is there again.
-      const gaps = own.map(({ timeMs }) => timeMs).filter((timeMs) => timeMs > from! + 20 && timeMs < to! - 250);
-      expect(gaps).toEqual([]);
+      // Everything before the interruption was on disk, everything after it is there again: there is one hole.
+      expect(seen.filter((sequence, at) => at > 0 && sequence !== seen[at - 1]! + 1)).toHaveLength(1);
       expect(own.filter(({ timeMs }) => timeMs < from!).length).toBeGreaterThan(10);
       expect(own.filter(({ timeMs }) => timeMs > to!).length).toBeGreaterThan(15);
       expect(talks[i]!.sent - seen.length).toBeLessThan(45);

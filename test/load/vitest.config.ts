@@ -2,10 +2,6 @@
 import { mergeConfig } from 'vitest/config';
 import base from '../vitest.config.ts';
 
-const config = mergeConfig(base, {
+export default mergeConfig(base, {
   test: { env: { SIPREEL_LOAD: 'full' }, fileParallelism: false, silent: false },
 });
-// What is too rough for every run is run here.
-if (config.test) config.test.exclude = [];
-
-export default config;
