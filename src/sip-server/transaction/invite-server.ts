@@ -1,10 +1,10 @@
 // INVITE server transaction (RFC 3261 §17.2.1, RFC 6026 §7.1)
 //
-//                    INVITE: 100
+//                      INVITE
 //                        |
-//                        v      1xx: send      INVITE: repeat the newest 1xx
-//                   proceeding ───────────┐    unanswered: 408 as if from the user
-//                    |      |  <──────────┘
+//                        v      1xx: send      INVITE: repeat the newest 1xx, else 100
+//                   proceeding ───────────┐    trying: 100, if nothing has been sent
+//                    |      |  <──────────┘    unanswered: 408 as if from the user
 //          2xx: send |      | 3xx-6xx: send
 //                    v      v
 //             accepted      completed   G: repeat; INVITE: repeat
@@ -20,14 +20,16 @@ import type { SipMessage } from '../message/message.ts';
 import { ServerTransactionBase, type ServerTransactionOptions } from './server-transaction.ts';
 import type { InviteServerState } from './transaction.ts';
 
-export class InviteServerTransaction extends ServerTransactionBase<'G' | 'H' | 'I' | 'L' | 'unanswered'> {
+/** Most users answer sooner, and need no 100 then (RFC 3261 §17.2.1). */
+const TRYING_MS = 200;
+
+export class InviteServerTransaction extends ServerTransactionBase<'G' | 'H' | 'I' | 'L' | 'trying' | 'unanswered'> {
   #state: InviteServerState = 'proceeding';
 
-  /** Sends 100 at once: it stops the client's retransmissions. */
   constructor(options: ServerTransactionOptions) {
     super(options);
     this.#waitForUser();
-    this.send(createResponse(this.request, 100, 'Trying')).catch(() => {});
+    this.timers.set('trying', TRYING_MS, () => this.#try());
   }
 
   get state(): InviteServerState {
@@ -38,6 +40,7 @@ export class InviteServerTransaction extends ServerTransactionBase<'G' | 'H' | '
     const isSuccess = response.statusCode >= 200 && response.statusCode < 300;
     switch (this.#state) {
       case 'proceeding':
+        this.timers.clear('trying');
         if (response.statusCode < 200) this.#waitForUser();
         else if (isSuccess) this.#enterAccepted();
         else this.#enterCompleted();
@@ -54,7 +57,8 @@ export class InviteServerTransaction extends ServerTransactionBase<'G' | 'H' | '
   }
 
   receiveRetransmission(): void {
-    if (this.#state === 'proceeding' || this.#state === 'completed') this.resend();
+    if (this.timers.has('trying')) this.#try();
+    else if (this.#state === 'proceeding' || this.#state === 'completed') this.resend();
   }
 
   /** True if the ACK is for a non-2xx and thereby done with; false if it is the user's. */
@@ -68,6 +72,12 @@ export class InviteServerTransaction extends ServerTransactionBase<'G' | 'H' | '
     if (this.#state === 'terminated') return;
     this.#state = 'terminated';
     this.ended();
+  }
+
+  /** Stops the client's retransmissions. */
+  #try(): void {
+    this.timers.clear('trying');
+    this.send(createResponse(this.request, 100, 'Trying')).catch(() => {});
   }
 
   #waitForUser(): void {

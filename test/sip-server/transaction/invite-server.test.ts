@@ -10,6 +10,7 @@ const T1 = 500;
 const T4 = 5_000;
 const BASE = 64 * T1;
 const UNANSWERED = 64_000;
+const TRYING = 200;
 
 function start(transport: 'udp' | 'tcp' = 'udp') {
   const clock = new WatchedClock();
@@ -42,9 +43,13 @@ function start(transport: 'udp' | 'tcp' = 'udp') {
 
 // State reached by, event → state, sent, timers running, told. RFC 3261 figure 7 with RFC 6026 §7.1.
 test.each([
-  ['', '', 'proceeding', ['100'], [UNANSWERED], []],
+  ['', '', 'proceeding', [], [TRYING, UNANSWERED], []],
+  ['', `+${TRYING - 1}`, 'proceeding', [], [TRYING, UNANSWERED], []],
+  ['', `+${TRYING}`, 'proceeding', ['100'], [UNANSWERED], []],
   ['', 'INVITE', 'proceeding', ['100'], [UNANSWERED], []],
-  ['', 'ACK', 'proceeding', [], [UNANSWERED], ['absorbed']],
+  ['INVITE', `+${TRYING}`, 'proceeding', [], [UNANSWERED], []],
+  [`+${TRYING}`, 'INVITE', 'proceeding', ['100'], [UNANSWERED], []],
+  ['', 'ACK', 'proceeding', [], [TRYING, UNANSWERED], ['absorbed']],
   ['', '180', 'proceeding', ['180'], [UNANSWERED], []],
   ['180', 'INVITE', 'proceeding', ['180'], [UNANSWERED], []],
   ['180', '183', 'proceeding', ['183'], [UNANSWERED], []],
@@ -71,7 +76,7 @@ test.each([
   ['486 ACK', `+${T4}`, 'terminated', [], [], []],
   [`200 +${BASE}`, '200', 'terminated', [], [], ['TRANSACTION_OVER']],
   [`200 +${BASE}`, 'INVITE', 'terminated', [], [], []],
-  ['', `+${UNANSWERED}`, 'completed', ['408'], [T1, BASE], []],
+  ['', `+${UNANSWERED}`, 'completed', ['100', '408'], [T1, BASE], []],
   ['+63000 180', '+63999', 'proceeding', [], [UNANSWERED], []],
   ['+63000 180', '+64000', 'completed', ['408'], [T1, BASE], []],
 ])('UDP, [%s] then %s: %s', async (reached, event, state, sent, delays, told) => {
@@ -91,9 +96,9 @@ test.each([
 });
 
 test.each([
-  ['486', 'completed', ['100', '486'], [BASE]],
-  ['486 ACK', 'terminated', ['100', '486'], []],
-  ['200', 'accepted', ['100', '200'], [BASE]],
+  ['486', 'completed', ['486'], [BASE]],
+  ['486 ACK', 'terminated', ['486'], []],
+  ['200', 'accepted', ['200'], [BASE]],
 ])('TCP, [%s]: no timer G, no timer I', async (events, state, sent, delays) => {
   const { server, clock, flow, step } = start('tcp');
   for (const event of events.split(' ')) await step(event);
@@ -115,6 +120,7 @@ test('timer G doubles up to T2', async () => {
 
 test('the 100 carries the Timestamp and no To tag; the made-up 408 carries the tag of the 180', async () => {
   const { server, flow, step } = start();
+  await step(`+${TRYING}`);
   await step('180');
   await step(`+${UNANSWERED}`);
   const [trying, ringing, timeout] = flow.sent;

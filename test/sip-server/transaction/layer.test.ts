@@ -41,14 +41,14 @@ function start(options: Partial<TransactionLayerOptions> = {}) {
 }
 
 describe('requests', () => {
-  test('a new one is offered once, and answered with 100 if it is an INVITE', async () => {
+  test('a new one is offered once, and answered with 100 if it is an INVITE that comes again', async () => {
     const { layer, flow, told, offered, receive } = start();
     receive({});
     receive({});
     receive({ method: 'OPTIONS', branch: 'z9hG4bK-2', callId: 'call-2' });
     receive({ method: 'OPTIONS', branch: 'z9hG4bK-2', callId: 'call-2' });
     expect(told).toEqual(['request INVITE', 'request OPTIONS']);
-    expect(flow.take()).toEqual(['100', '100']);
+    expect(flow.take()).toEqual(['100']);
     expect([layer.serverTransactions, layer.counters.retransmissions]).toEqual([2, 2]);
     expect(offered[0]).toMatchObject({ method: 'INVITE', state: 'proceeding', flow });
     expect(offered[0]!.id).toMatch(/^[0-9a-f-]{36}$/);
@@ -72,7 +72,7 @@ describe('requests', () => {
     receive({ branch: 'z9hG4bK-other' });
     receive({ branch: 'z9hG4bK-other', method: 'ACK' });
     receive({ branch: 'z9hG4bK-3', toTag: 't' });
-    expect(flow.take()).toEqual(['100', '482', '100']);
+    expect(flow.take()).toEqual(['482']);
     expect(told).toEqual(['request INVITE', 'ack call-1', 'request INVITE']);
     expect(layer.counters.merged).toBe(1);
   });
@@ -84,7 +84,7 @@ describe('requests', () => {
     receive({ branch: 'z9hG4bK-second' });
     receive({ branch: 'z9hG4bK-third' });
     expect([flow.take(), told]).toEqual([
-      ['100', '503', '100', '482'],
+      ['503', '482'],
       ['request INVITE', 'request INVITE'],
     ]);
     // The end of the first is not the end of the second.
@@ -100,8 +100,8 @@ describe('requests', () => {
     receive({ branch: 'z9hG4bK-2', callId: 'call-2' });
     receive({ branch: 'z9hG4bK-2', callId: 'call-2' });
     receive({ branch: 'z9hG4bK-3', callId: 'call-3' });
-    const refusals = flow.sent.slice(1);
-    expect(flow.take()).toEqual(['100', '503', '503', '503']);
+    const refusals = [...flow.sent];
+    expect(flow.take()).toEqual(['503', '503', '503']);
     expect(refusals.map((refusal) => refusal.header('Retry-After'))).toEqual(['5', '5', '5']);
     expect(refusals[0]!.toTag).toBe(refusals[1]!.toTag);
     expect(refusals[0]!.toTag).not.toBe(refusals[2]!.toTag);
@@ -109,15 +109,15 @@ describe('requests', () => {
   });
 
   test('beyond the limit of body bytes too, until transactions end', async () => {
-    const { clock, flow, receive, respond } = start({ limits: { bodyBytes: 10 } });
+    const { clock, flow, told, receive, respond } = start({ limits: { bodyBytes: 10 } });
     receive({ body: '123456' });
     receive({ branch: 'z9hG4bK-2', callId: 'call-2', body: '12345' });
     receive({ branch: 'z9hG4bK-3', callId: 'call-3', body: '1234' });
-    expect(flow.take()).toEqual(['100', '503', '100']);
+    expect([flow.take(), told.length]).toEqual([['503'], 2]);
     await respond(0, 200);
     clock.advance(32_000);
     receive({ branch: 'z9hG4bK-4', callId: 'call-4', body: '123456' });
-    expect(flow.take().at(-1)).toBe('100');
+    expect(told.length).toBe(3);
   });
 
   test('a user that throws leaves the peer with a 500', async () => {
@@ -137,7 +137,7 @@ describe('requests', () => {
     receive({});
     receive({ method: 'ACK', branch: 'z9hG4bK-ack' });
     layer.receive(createResponse(request({ branch: 'z9hG4bK-9' }), 200, 'OK'), flow);
-    expect(flow.take()).toEqual(['100', '500']);
+    expect(flow.take()).toEqual(['500']);
   });
 });
 
@@ -208,7 +208,7 @@ describe('CANCEL', () => {
     receive({});
     await respond(0, 200);
     receive({ method: 'CANCEL' });
-    expect([flow.take(), told]).toEqual([['100', '200', '200 to CANCEL'], ['request INVITE']]);
+    expect([flow.take(), told]).toEqual([['200', '200 to CANCEL'], ['request INVITE']]);
   });
 
   test('that matches nothing is offered like any request', async () => {

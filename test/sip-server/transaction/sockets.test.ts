@@ -139,8 +139,9 @@ describe.each(['udp', 'tcp'] as const)('two stacks over %s', (transport) => {
     await answer(peer.offered[3]!, 200);
     await until(() => options!.includes('200'));
 
-    expect(refused!.slice(0, 2)).toEqual(['100', '486']);
-    expect(accepted).toEqual(['100', '180', '200']);
+    // A 100 only where the machine took its time.
+    expect(refused!.filter((each) => each !== '100')[0]).toBe('486');
+    expect(accepted!.filter((each) => each !== '100')).toEqual(['180', '200']);
     expect(cancelled!.slice(0, 2)).toEqual(['100', '487']);
     expect(options![0]).toBe('200');
     expect(peer.acks[0]!.callId).toBe('accepted');
@@ -165,7 +166,7 @@ describe.each(['udp', 'tcp'] as const)('two stacks over %s', (transport) => {
   });
 });
 
-test('a captured INVITE over UDP: 100 at once, then the answer, both to the port of its Via', async () => {
+test('a captured INVITE over UDP: the answer goes to the port of its Via, after a 100 when it takes its time', async () => {
   const us = await start();
   const opensips = await udpPeer('127.0.0.1');
   cleanups.push(() => opensips.close());
@@ -175,7 +176,7 @@ test('a captured INVITE over UDP: 100 at once, then the answer, both to the port
   const other = await udpPeer('127.0.0.1');
   cleanups.push(() => other.close());
   other.send(bytes, us.port);
-  await until(() => us.offered.length === 1);
+  await until(() => opensips.received.length === 1);
   await answer(us.offered[0]!, 200);
   await until(() => opensips.received.length === 2);
   expect(opensips.received.map((each) => each.toString().split('\r\n')[0])).toEqual([
