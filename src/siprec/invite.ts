@@ -4,7 +4,7 @@ import { readBuiltInBridge } from './built-in-bridge.ts';
 import type { RecordingBody } from './multipart.ts';
 import { type OfferedMediaLine, refusalOf } from './sdp.ts';
 import { headerList, headerValue, type SipHeader } from './sip-headers.ts';
-import { notAcceptable, type SipRefusal } from './sip-status.ts';
+import { encodingNotSupported, notAcceptable, type SipRefusal } from './sip-status.ts';
 
 /** Null if the INVITE is to be recorded. Every 488 says what is missing. */
 export function judgeInvite(
@@ -13,6 +13,8 @@ export function judgeInvite(
   mediaLines: readonly OfferedMediaLine[],
   acceptPlainCalls: boolean,
 ): SipRefusal | null {
+  const nothingRead = !body.metadata && (body.sdp === null ? body.others.length > 0 : mediaLines.length === 0);
+  if (nothingRead && isEncoded(headers)) return encodingNotSupported();
   // Without an offer of theirs the media is as we ask for it: only whether it is a recording session is to be told.
   if (body.sdp === null) {
     if (body.metadata || acceptPlainCalls || hasRecordingMark(headers) || readBuiltInBridge(headers)) return null;
@@ -38,6 +40,10 @@ export function judgeInvite(
 function hasRecordingMark(headers: readonly SipHeader[]): boolean {
   const required = headerList(headers, 'require').some((tag) => tag.toLowerCase() === 'siprec');
   return required || /;\s*(?:\+?sip[.-])?src\b(?![.-])/i.test(headerValue(headers, 'contact') ?? '');
+}
+
+function isEncoded(headers: readonly SipHeader[]): boolean {
+  return headerList(headers, 'content-encoding').some((encoding) => encoding.toLowerCase() !== 'identity');
 }
 
 function onlySends(line: OfferedMediaLine): boolean {

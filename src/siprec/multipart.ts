@@ -1,6 +1,6 @@
 // The body of a recording request: SDP and metadata, in one of the many shapes that clients send (RFC 2046 §5.1, RFC 7866 §9.1).
 import type { Warning } from '../recording/call.ts';
-import { readParts, startsWithDelimiter } from './mime-parts.ts';
+import { type MimePart, readParts, startsWithDelimiter } from './mime-parts.ts';
 import { headerValue, type SipHeader } from './sip-headers.ts';
 
 export interface RecordingBody {
@@ -71,8 +71,14 @@ function readMultipart(reading: Reading, contentType: string | null, bytes: Buff
       }
       return;
     }
-    readEntity(reading, part.headers.get('content-type') ?? null, part.body, nesting + 1);
+    readEntity(reading, part.headers.get('content-type') ?? null, decoded(part), nesting + 1);
   }
+}
+
+/** SIP transports eight bits (RFC 3261 §7.4), but mail libraries write bodies too. */
+function decoded({ headers, body }: MimePart): Buffer {
+  const isBase64 = /^base64$/i.test(headers.get('content-transfer-encoding') ?? '');
+  return isBase64 ? Buffer.from(body.toString('latin1'), 'base64') : body;
 }
 
 function keep(reading: Reading, contentType: string | null, type: string | null, bytes: Buffer): void {

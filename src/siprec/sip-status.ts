@@ -66,6 +66,12 @@ export function notAcceptable(why: string): SipRefusal {
   return { status: 488, reason: 'Not Acceptable Here', headers: { Warning: warningHeader(why) } };
 }
 
+/** 415: the client sends the body once more as it is (RFC 3261 §8.2.3). */
+export function encodingNotSupported(): SipRefusal {
+  const headers = { 'Accept-Encoding': 'identity', Warning: warningHeader('The body is encoded: send it as it is.') };
+  return { status: 415, reason: 'Unsupported Media Type', headers };
+}
+
 /** RFC 3261 §20.43, code 399: miscellaneous warning. */
 function warningHeader(text: string): string {
   return `399 sipreel "${text.replace(/["\\\r\n]/g, "'")}"`;

@@ -40,7 +40,8 @@ type Node = Record<string, unknown>;
 
 /** The document's root elements: one, or more if the text is broken. Broken XML is repaired, with a warning; never throws. */
 export function readXml(text: string, warnings: Warning[]): XmlElement[] {
-  const source = text.replace(/^\uFEFF/, '');
+  // UTF-16 that came through SIP's UTF-8: its order mark became U+FFFD, its characters have NULs between them.
+  const source = text.replaceAll('\u0000', '').replace(/^[\uFEFF\uFFFD]+/, '');
   const hasDoctype = /<!doctype/i.test(source);
   if (hasDoctype) {
     warnings.push({

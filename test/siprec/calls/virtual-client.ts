@@ -8,6 +8,8 @@ export interface Message {
   sdp?: string | null;
   metadata?: string | null;
   lines?: string[];
+  /** In place of the usual multipart of `sdp` and `metadata`. */
+  body?: { type: string; text: string };
 }
 
 let dialogs = 0;
@@ -50,7 +52,7 @@ export class VirtualClient {
     );
     await this.#recorder.settle();
     const answer = this.#learn(response);
-    if (method === 'INVITE' && message.sdp !== undefined) await this.send('ACK');
+    if (method === 'INVITE' && (message.sdp !== undefined || message.body)) await this.send('ACK');
     return answer;
   }
 
@@ -70,10 +72,11 @@ export class VirtualClient {
     return sent;
   }
 
-  #text(method: string, { sdp, metadata, lines = [] }: Message, ...more: string[]): string {
+  #text(method: string, { sdp, metadata, lines = [], body: whole }: Message, ...more: string[]): string {
     const bare = sdp != null && metadata == null;
-    const type = bare ? 'application/sdp' : CONTENT_TYPE;
-    const body = bare ? sdp : sdp != null || metadata != null ? multipart(sdp ?? null, metadata ?? null) : '';
+    const type = whole?.type ?? (bare ? 'application/sdp' : CONTENT_TYPE);
+    const usual = bare ? sdp : sdp != null || metadata != null ? multipart(sdp ?? null, metadata ?? null) : '';
+    const body = whole?.text ?? usual;
     const headers = [`Call-ID: ${this.callId}`, ...(body === '' ? [] : [`Content-Type: ${type}`]), ...more, ...lines];
     return sipMessage(method, headers, body);
   }
