@@ -1,5 +1,5 @@
 // Whether a recording answers a question: the meaning of RecordingQuery, which every index has to share.
-import type { RecordedStream, RecordingDocument } from './document.ts';
+import type { RecordedParticipant, RecordedStream, RecordingDocument } from './document.ts';
 import type { HitDocument, RecordingQuery, SearchHit } from './library.ts';
 import { normalise, wordsOf } from './normalise.ts';
 import { isSameNumber, numberOf } from './numbers.ts';
@@ -55,7 +55,7 @@ function hasNumber({ participants }: HitDocument, number: string): boolean {
 }
 
 /** What a party can be found by: its address as written, its number without punctuation, its name. */
-export function partyTexts({ participants }: Pick<RecordingDocument, 'participants'>): string[] {
+export function partyTexts({ participants }: { participants: Pick<RecordedParticipant, 'aor' | 'name'>[] }): string[] {
   return participants.flatMap(({ aor, name }) => [aor ?? '', numberOf(aor ?? '') ?? '', name ?? '']);
 }
 

@@ -8,77 +8,67 @@ import { type IndexTables, indexMigrations } from '../../src/archive/index/schem
 import { connectDatabase, type DatabaseAddress } from '../../src/database/database.ts';
 import { postgresIsInstalled, startPostgres } from '../support/postgres.ts';
 import { type GeneratedWorld, generatedRecording, worldOf } from './generated-recordings.ts';
-import { fillPostgres, fillSqlite } from './index-bulk.ts';
+import { copyIntoPostgres, fillSqlite } from './index-bulk.ts';
 import { type Question, questions } from './index-questions.ts';
-
-export interface IndexBench {
-  rows: number;
-  directory: string;
-  /** Null: both, one after the other. */
-  database: 'sqlite' | 'postgres' | null;
-  /** Databases stay in `directory`, and what is found there is asked again. */
-  keep: boolean;
-  /** A PostgreSQL to use instead of one of the bench's own. */
-  postgresUrl: string | null;
-}
 
 /** As many as a rebuild puts in at once. */
 const ROWS_AT_ONCE = 50;
-const REAL_ROWS = 100_000;
+const REAL_ROWS = 50_000;
 const SINGLE_ROWS = 2_000;
 const ASKED_EACH = 100;
 const PAGE = 50;
-/** A question that takes seconds is asked only so often. */
+/** A question that takes seconds is asked less often. */
 const LONGEST_MS = 20_000;
+const POSTGRES_SETTINGS = ['shared_buffers=2GB', 'max_wal_size=8GB', 'wal_level=minimal', 'max_wal_senders=0'];
 
-export async function* benchIndex(options: IndexBench): AsyncGenerator<string> {
-  const { directory, database, keep, postgresUrl, rows } = options;
+/** `keep`: the SQLite file stays in `directory`, and one that is there is asked again. */
+export async function* benchIndex(rows: number, directory: string, keep: boolean): AsyncGenerator<string> {
   await mkdir(directory, { recursive: true });
   const place = keep ? directory : await mkdtemp(join(directory, 'sipreel-index-'));
+  const path = join(place, 'index.sqlite');
+  const world = worldOf(rows);
   try {
-    if (database !== 'postgres') {
-      yield* benchOn({ kind: 'sqlite', path: join(place, 'index.sqlite') }, rows);
-      if (!keep) await rm(place, { recursive: true, force: true });
-    }
-    if (database === 'sqlite') return;
-    if (postgresUrl !== null) yield* benchOn({ kind: 'postgres', url: postgresUrl }, rows);
-    else if (await postgresIsInstalled()) {
-      const postgres = await startPostgres(directory, [
-        'shared_buffers=2GB',
-        'max_wal_size=8GB',
-        'wal_level=minimal',
-        'max_wal_senders=0',
-      ]);
-      try {
-        yield* benchOn({ kind: 'postgres', url: await postgres.database('bench') }, rows);
-      } finally {
-        await postgres.stop();
-      }
+    yield* benchOn({ kind: 'sqlite', path }, world, (first) => fillSqlite(path, world, first));
+    if (!(await postgresIsInstalled())) return;
+    const postgres = await startPostgres(directory, POSTGRES_SETTINGS);
+    try {
+      const url = await postgres.database('bench');
+      yield* benchOn({ kind: 'postgres', url }, world, () => copyIntoPostgres(path, url));
+    } finally {
+      await postgres.stop();
     }
   } finally {
     if (!keep) await rm(place, { recursive: true, force: true });
   }
 }
 
-async function* benchOn(address: DatabaseAddress, rows: number): AsyncGenerator<string> {
-  const world = worldOf(rows);
+async function* benchOn(
+  address: DatabaseAddress,
+  world: GeneratedWorld,
+  fill: (first: number) => Promise<void>,
+): AsyncGenerator<string> {
   const open = () => new RecordingIndex(connectDatabase<IndexTables>(address, indexMigrations), 'bench');
   let index = open();
   try {
     if (await index.isEmpty()) {
+      const { rows } = world;
       const real = Math.min(rows, REAL_ROWS);
       yield `${address.kind}, empty: ${await rate(index, world, 0, Math.min(real, SINGLE_ROWS), 1)} recordings per second go in one by one, a transaction each`;
-      if (real > SINGLE_ROWS)
-        yield `  ${await rate(index, world, SINGLE_ROWS, real, ROWS_AT_ONCE)} per second, ${ROWS_AT_ONCE} in a transaction, as reindex does (${real} in all)`;
+      if (real > SINGLE_ROWS) {
+        const perSecond = await rate(index, world, SINGLE_ROWS, real, ROWS_AT_ONCE);
+        yield `  ${perSecond} per second, ${ROWS_AT_ONCE} in a transaction, as reindex does (${real} in all)`;
+      }
       if (rows > real) {
-        await index.close();
         const beganMs = performance.now();
-        if (address.kind === 'sqlite') fillSqlite(address.path, world, real);
-        else await fillPostgres(address.url, world, real);
-        yield `  the other ${rows - real} in bulk, not as the recorder does it, in ${Math.round((performance.now() - beganMs) / 1000)} s`;
+        await index.close();
+        await fill(real);
+        const seconds = Math.round((performance.now() - beganMs) / 1000);
+        yield `  filled up to ${rows} in bulk, not as the recorder does it, in ${seconds} s`;
         index = open();
       }
-      yield `  with ${rows} in it: ${await rate(index, world, rows, rows + SINGLE_ROWS, 1)} per second go in one by one`;
+      // PostgreSQL has got what SQLite had in the end.
+      const last = rows + (address.kind === 'postgres' ? SINGLE_ROWS : 0);
+      yield `  with ${rows} in it: ${await rate(index, world, last, last + SINGLE_ROWS, 1)} per second go in one by one`;
     }
     for (const [name, ask] of Object.entries(questions(world))) yield `  ${name.padEnd(44)} ${await timed(index, ask)}`;
   } finally {

@@ -82,23 +82,14 @@ const { values: options, positionals: wanted } = parseArgs({
     /** index: recordings, and where the databases go (ten million take about 30 GB and an hour for each). */
     rows: { type: 'string', default: '100000' },
     directory: { type: 'string', default: tmpdir() },
-    /** index: one of them only; a PostgreSQL instead of our own; databases that stay, and are asked again if they are there. */
-    database: { type: 'string' },
-    postgres: { type: 'string' },
+    /** index: the SQLite file stays in that directory, and one that is there is asked again. */
     keep: { type: 'boolean', default: false },
   },
 });
 /** Only when they are named: they take minutes. */
 const LONG_BENCHES: Record<string, () => AsyncIterable<string>> = {
   capacity: () => benchCapacity(options.quick),
-  index: () =>
-    benchIndex({
-      rows: Number(options.rows),
-      directory: options.directory,
-      database: options.database === 'sqlite' || options.database === 'postgres' ? options.database : null,
-      keep: options.keep,
-      postgresUrl: options.postgres ?? null,
-    }),
+  index: () => benchIndex(Number(options.rows), options.directory, options.keep),
   soak: () => benchSoak(Number(options.minutes), Number(options.calls)),
 };
 const known = [...Object.keys(BENCHES), ...Object.keys(LONG_BENCHES)];

@@ -3,9 +3,9 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import type { RecordingDocument } from '../../recording/document.ts';
 import type { Annotations, HitDocument } from '../../recording/library.ts';
 import { hasSilentSide, partyTexts, worstLossPercent } from '../../recording/matches-query.ts';
-import { normalise } from '../../recording/normalise.ts';
 import { addressOf } from '../../recording/scope.ts';
 import type { RecordingRow } from './schema.ts';
+import { lines } from './terms.ts';
 
 /** A finished recording and where it lies. */
 export interface IndexedRecording {
@@ -84,12 +84,6 @@ export function inflated<T>(octets: Uint8Array): T {
 function partiesText(document: RecordingDocument): string {
   const addresses = document.participants.flatMap(({ aor }) => Object.values(addressOf(aor ?? '')));
   return lines([...partyTexts(document), ...addresses]);
-}
-
-/** Normalised values, each once, each between line feeds. */
-function lines(values: readonly (string | null)[]): string {
-  const kept = new Set(values.map((value) => normalise(value ?? '')).filter((line) => line.trim() !== ''));
-  return `\n${[...kept].join('\n')}\n`;
 }
 
 /** Identifiers are found as a whole, by their terms. */

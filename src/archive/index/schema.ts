@@ -1,6 +1,7 @@
 // The index's tables. It holds nothing that the recordings' own files do not: it can be thrown away and built again.
 import { type Kysely, type Migration, sql } from 'kysely';
 import type { DatabaseKind, Migrations } from '../../database/database.ts';
+import { indexTexts } from './index-texts.ts';
 import { splitDocuments } from './split-documents.ts';
 
 /**
@@ -49,13 +50,16 @@ export interface TermRow {
 export interface IndexTables {
   recordings: RecordingRow;
   terms: TermRow;
-  /** SQLite only: trigrams of the two texts, by rowid = place. PostgreSQL has trigram indexes on the columns instead. */
-  recording_text: { rowid: number; parties: string; words: string };
+  /** Distinct texts, each with the term of the recordings that have it. */
+  texts: { term: string; text: string };
+  /** SQLite only: trigrams of the texts, by their rowid. PostgreSQL has a trigram index on the column instead. */
+  text_trigrams: { rowid: number; text: string };
 }
 
 export const indexMigrations: Migrations = (kind) => ({
   '001_index': createIndex(kind),
   '002_details': splitDocuments(kind),
+  '003_texts': indexTexts(kind),
 });
 
 function createIndex(kind: DatabaseKind): Migration {

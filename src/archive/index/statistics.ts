@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely';
 import type { DatabaseKind } from '../../database/database.ts';
 import type { LibraryStatistics, RecordingQuery } from '../../recording/library.ts';
 import type { IndexTables } from './schema.ts';
-import { findRecordings, identifiersAsked, isExact, matching } from './search.ts';
+import { findRecordings, isExact, matching } from './search.ts';
 
 /** Documents are inflated here, on the thread that answers SIP. */
 const PAGE = 100;
@@ -29,9 +29,9 @@ export async function sumUp(
     sums.bySource[source as keyof LibraryStatistics['bySource']] += count;
   };
   if (isExact(query)) {
-    const identifiers = await identifiersAsked(database, kind, query);
-    const groups = await matching(database, kind, { query, identifiers, before: null })
-      .rows.select(({ fn }) => [
+    const rows = await matching(database, kind, query);
+    const groups = await rows
+      .select(({ fn }) => [
         'r.state',
         'r.source',
         fn.countAll<number>().as('count'),

@@ -1,8 +1,10 @@
 // What of a recording can be found, and under which words. Pure.
+import { createHash } from 'node:crypto';
 import type { Annotations, HitDocument } from '../../recording/library.ts';
-import { hasSilentSide, worstLossPercent } from '../../recording/matches-query.ts';
+import { hasSilentSide, partyTexts, worstLossPercent } from '../../recording/matches-query.ts';
 import { normalise } from '../../recording/normalise.ts';
 import { numberKey } from '../../recording/numbers.ts';
+import { addressOf } from '../../recording/scope.ts';
 
 /** Longer values are found by their beginning only; nothing that anybody types is longer. */
 const LONGEST_TERM = 200;
@@ -25,7 +27,10 @@ export type TermKind =
   | 'longer'
   | 'shorter'
   | 'loss'
-  | 'flag';
+  | 'flag'
+  | 'aor'
+  | 'name'
+  | 'note';
 
 export function term(kind: TermKind, value: string): string {
   return `${kind}:${normalise(value)}`.slice(0, LONGEST_TERM);
@@ -54,6 +59,46 @@ export function termsOf(document: HitDocument, annotations: Annotations): string
   for (const step of LOSS_STEPS_PERCENT) if (lossPercent >= step) add('loss', String(step));
   if (hasSilentSide(document)) add('flag', 'silent-side');
   if (annotations.hold) add('flag', 'held');
+  for (const one of textsOf(document, annotations)) terms.add(one.term);
   for (const { name, value } of document.headers) add('header', headerValue(name, value));
   return [...terms];
+}
+
+/** A term of which a part may be looked for. */
+export interface TermText {
+  term: string;
+  /** Normalised lines, each between line feeds. */
+  text: string;
+}
+
+/** Every text of a recording in which words are looked for, and the term that tells who has it. */
+export function textsOf(document: HitDocument, annotations: Annotations): TermText[] {
+  const texts: TermText[] = [];
+  const add = (kind: TermKind, value: string | null, forms: readonly string[] = [value ?? '']) => {
+    const text = lines(forms);
+    if (value !== null && text !== '\n') texts.push({ term: textTerm(kind, value), text });
+  };
+  for (const { aor, name } of document.participants) {
+    const forms = partyTexts({ participants: [{ aor, name: null }] });
+    add('aor', aor, [...forms, ...Object.values(addressOf(aor ?? ''))]);
+    add('name', name);
+  }
+  add('group', document.call.groupId);
+  for (const tag of annotations.tags) add('tag', tag);
+  for (const note of annotations.notes) add('note', note.text);
+  return texts;
+}
+
+/** Normalised values, each once, each between line feeds. */
+export function lines(values: readonly (string | null)[]): string {
+  const kept = new Set(values.map((value) => normalise(value ?? '')).filter((line) => line.trim() !== ''));
+  return kept.size === 0 ? '\n' : `\n${[...kept].join('\n')}\n`;
+}
+
+/** Of a long text the digest: no two texts share a term. */
+function textTerm(kind: TermKind, value: string): string {
+  const whole = `${kind}:${normalise(value)}`;
+  // Asked for as a whole value as well, and then by its beginning.
+  if (whole.length <= LONGEST_TERM || kind === 'group' || kind === 'tag') return whole.slice(0, LONGEST_TERM);
+  return `${kind}:${createHash('sha256').update(whole).digest('base64url')}`;
 }

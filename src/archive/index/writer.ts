@@ -4,7 +4,8 @@ import type { DatabaseKind } from '../../database/database.ts';
 import type { Annotations } from '../../recording/library.ts';
 import { type IndexedRecording, recordingOf, rowOf } from './row.ts';
 import { type IndexTables, PLACES_PER_MS, type RecordingRow } from './schema.ts';
-import { termsOf } from './terms.ts';
+import { termsOf, textsOf } from './terms.ts';
+import { forgetTexts, lockTexts, putTexts } from './texts.ts';
 
 type Work = Transaction<IndexTables>;
 
@@ -18,7 +19,13 @@ export type AlongsidePut = (work: Work, changes: readonly IndexChange[]) => Prom
 
 interface PutRow {
   place: number;
-  before: Annotations | null;
+  before: Forgotten | null;
+}
+
+/** What was known of a recording, and is not any more. */
+interface Forgotten {
+  annotations: Annotations;
+  textTerms: string[];
 }
 
 /** Rows of terms in one statement: both databases limit the number of parameters. */
@@ -38,15 +45,26 @@ export class IndexWriter {
 
   /** Adds recordings, or replaces what was known about them. `alongside` is done in the same transaction. */
   async put(recordings: readonly IndexedRecording[], alongside?: AlongsidePut): Promise<void> {
+    if (recordings.length === 0) return;
     await this.#database.transaction().execute(async (work) => {
+      const ids = recordings.map(({ document }) => document.id);
+      const known = await work.selectFrom('recordings').select('place').where('id', 'in', ids).limit(1).execute();
+      await lockTexts(work, this.#kind, known.length > 0 ? 'forget' : 'add');
       const terms: { term: string; place: number }[] = [];
       const changes: IndexChange[] = [];
+      const gone: string[] = [];
       for (const recording of recordings) {
         const row = rowOf(recording, this.#recorder);
         const { place, before } = await this.#putRow(work, row, Date.parse(recording.document.times.start));
-        changes.push({ recording, before });
+        changes.push({ recording, before: before?.annotations ?? null });
+        if (before) gone.push(...before.textTerms);
         for (const term of termsOf(recording.document, recording.annotations)) terms.push({ term, place });
       }
+      await putTexts(
+        work,
+        this.#kind,
+        recordings.flatMap(({ document, annotations }) => textsOf(document, annotations)),
+      );
       for (let at = 0; at < terms.length; at += TERMS_AT_ONCE) {
         await work
           .insertInto('terms')
@@ -54,6 +72,7 @@ export class IndexWriter {
           .onConflict((conflict) => conflict.doNothing())
           .execute();
       }
+      await forgetTexts(work, this.#kind, gone);
       await alongside?.(work, changes);
     });
   }
@@ -63,7 +82,9 @@ export class IndexWriter {
     return this.#database.transaction().execute(async (work) => {
       const place = await placeOf(work, recordingId);
       if (place === null) return false;
-      await this.#forget(work, place);
+      await lockTexts(work, this.#kind, 'forget');
+      const { textTerms } = await this.#forget(work, place);
+      await forgetTexts(work, this.#kind, textTerms);
       await work.deleteFrom('recordings').where('place', '=', place).execute();
       await alongside?.(work);
       return true;
@@ -75,7 +96,6 @@ export class IndexWriter {
     if (known !== null) {
       const before = await this.#forget(work, known);
       await work.updateTable('recordings').set(row).where('place', '=', known).execute();
-      await this.#putText(work, known, row);
       return { place: known, before };
     }
     const first = firstPlace(row.id);
@@ -87,20 +107,13 @@ export class IndexWriter {
         .onConflict((conflict) => conflict.column('place').doNothing())
         .executeTakeFirstOrThrow();
       if (!numInsertedOrUpdatedRows) continue;
-      await this.#putText(work, place, row);
       return { place, before: null };
     }
     throw new Error(`more than ${PLACES_PER_MS} recordings started at ${new Date(startMs).toISOString()}`);
   }
 
-  async #putText(work: Work, place: number, row: Pick<RecordingRow, 'parties' | 'words'>) {
-    if (this.#kind !== 'sqlite') return;
-    const { parties, words } = row;
-    await work.insertInto('recording_text').values({ rowid: place, parties, words }).execute();
-  }
-
-  /** Returns the annotations that were known. */
-  async #forget(work: Work, place: number): Promise<Annotations> {
+  /** Its terms. Their texts may be other recordings' too. */
+  async #forget(work: Work, place: number): Promise<Forgotten> {
     const row = await work
       .selectFrom('recordings')
       .select(['document', 'annotations'])
@@ -110,8 +123,7 @@ export class IndexWriter {
     const { document, annotations } = recordingOf(row);
     const terms = termsOf(document, annotations);
     await work.deleteFrom('terms').where('place', '=', place).where('term', 'in', terms).execute();
-    if (this.#kind === 'sqlite') await work.deleteFrom('recording_text').where('rowid', '=', place).execute();
-    return annotations;
+    return { annotations, textTerms: textsOf(document, annotations).map((one) => one.term) };
   }
 }
 

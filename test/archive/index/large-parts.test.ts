@@ -20,6 +20,9 @@ const LARGE: Partial<RecordingDocument> = {
   metadata: [{ received: TIME, contentType: 'application/rs-metadata+xml', text: `<raw/>${' '.repeat(4096)}` }],
 };
 
+const person = (n: number) =>
+  ({ id: 'p', aor: 'sip:1@x', name: `Person ${n}`, role: 'caller', channel: 0, rule: '' }) as const;
+
 onBothDatabases((fresh) => {
   test('a hit is without them, one recording is whole, and the index agrees with the files', async () => {
     const data = await temporaryDirectory();
@@ -55,7 +58,9 @@ onBothDatabases((fresh) => {
     const first = (kind: DatabaseKind) => ({ '001_index': indexMigrations(kind)['001_index']! });
     const before = connectDatabase<IndexTables>(address, first);
     await before.ready();
-    const documents = Array.from({ length: 201 }, (_, n) => exampleDocument({ id: recordingId(n), ...LARGE }));
+    const documents = Array.from({ length: 201 }, (_, n) =>
+      exampleDocument({ id: recordingId(n), participants: [person(n)], ...LARGE }),
+    );
     const rows = documents.map((document, place) => ({
       place,
       id: document.id,
@@ -69,7 +74,7 @@ onBothDatabases((fresh) => {
       silent_side: 0,
       held: 0,
       keep_until_ms: null,
-      parties: '\n',
+      parties: `\nperson ${place}\n`,
       words: '\n',
       document: deflated(document),
       annotations: '{"tags":[],"notes":[],"hold":null}',
@@ -87,6 +92,8 @@ onBothDatabases((fresh) => {
     }
     const { items } = await index.find({}, { limit: 1, before: null });
     expect(items[0]!.document).not.toHaveProperty('metadata');
+    const byName = await index.find({ party: 'rson 199' }, { limit: 5, before: null });
+    expect(byName.items.map(({ document }) => document.id)).toEqual([recordingId(199)]);
     await index.close();
   });
 });

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { type IndexTables, indexMigrations } from '../../../src/archive/index/schema.ts';
+import { connectDatabase } from '../../../src/database/database.ts';
 import type { RecordingDocument } from '../../../src/recording/document.ts';
 import type { Annotations, RecordingQuery } from '../../../src/recording/library.ts';
 import { matchesQuery } from '../../../src/recording/matches-query.ts';
@@ -113,6 +115,103 @@ onBothDatabases((fresh) => {
     expect(await index.isEmpty()).toBe(true);
     await index.close();
   });
+
+  test('names, numbers and notes of a deleted recording are nowhere in the database; those that others share stay', async () => {
+    const address = await fresh();
+    const index = openRecordingIndex(address, 'here');
+    const example = exampleDocument();
+    const put = (n: number, name: string, note: string | null) =>
+      index.put([
+        {
+          document: exampleDocument({
+            id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+            call: { ...example.call, sipCallId: `${n}`, groupId: 'sales' },
+            participants: [{ id: 'p', aor: 'sip:+4930555@x.example', name, role: 'caller', channel: 0, rule: '' }],
+          }),
+          annotations: { tags: [], notes: note ? [{ noteId: 'n', text: note, by: 'x', atMs: 0 }] : [], hold: null },
+          directory: 'd',
+          keepUntilMs: null,
+        },
+      ]);
+    await put(1, 'Common Name', null);
+    await put(2, 'Private Person', 'is very ill');
+    await put(2, 'Private Person', 'is well');
+    const database = connectDatabase<IndexTables>(address, indexMigrations);
+    await database.ready();
+    const texts = async () =>
+      (await database.read.selectFrom('texts').select('text').execute()).map(({ text }) => text.trim());
+    expect((await texts()).sort().map((text) => text.split('\n')[0])).toEqual([
+      'common name',
+      'is well',
+      'private person',
+      'sales',
+      'sip:+4930555@x.example',
+    ]);
+    await index.remove('00000000-0000-4000-8000-000000000002');
+    expect((await texts()).sort().map((text) => text.split('\n')[0])).toEqual([
+      'common name',
+      'sales',
+      'sip:+4930555@x.example',
+    ]);
+    const { items } = await index.find({ party: '4930555' }, { limit: 5, before: null });
+    expect(items).toHaveLength(1);
+    expect((await index.find({ text: 'person' }, { limit: 5, before: null })).items).toEqual([]);
+    await database.close();
+    await index.close();
+  });
+
+  test('a word in more texts than are gathered, and a rare one among frequent ones', async () => {
+    const index = openRecordingIndex(await fresh(), 'here');
+    const example = exampleDocument();
+    const all = Array.from({ length: 1_100 }, (_, n) => ({
+      document: exampleDocument({
+        id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+        times: { ...example.times, start: new Date(Date.UTC(2026, 0, 1) + n * 3_600_000).toISOString() },
+        participants: [
+          {
+            id: 'p',
+            aor: `sip:${n % 300}@x.example`,
+            name: `Person ${n}`,
+            role: 'caller' as const,
+            channel: 0,
+            rule: '',
+          },
+        ],
+      }),
+      annotations: { tags: n % 2 ? ['odd'] : [], notes: [], hold: null },
+      directory: `d/${n}`,
+      keepUntilMs: null,
+    }));
+    for (let at = 0; at < all.length; at += 100) await index.put(all.slice(at, at + 100));
+    const pages = async (query: RecordingQuery) => {
+      const found: number[] = [];
+      for (let before: number | null = null; ; ) {
+        const page = await index.find(query, { limit: 40, before });
+        found.push(...page.items.map(({ document }) => Number(document.id.slice(-6))));
+        if (page.before === null) return found;
+        before = page.before;
+      }
+    };
+    const expected = (fits: (n: number) => boolean) =>
+      all
+        .map((_, n) => n)
+        .filter(fits)
+        .reverse();
+    expect(await pages({ party: 'person' })).toEqual(expected(() => true));
+    expect(await pages({ party: 'person 10' })).toEqual(expected((n) => String(n).startsWith('10')));
+    expect(await pages({ text: 'person 77', tag: 'odd' })).toEqual(
+      expected((n) => n % 2 === 1 && (String(n).includes('77') || String(n % 300).includes('77'))),
+    );
+    expect(await pages({ scope: { parties: ['7@x.example', '299'], groups: [] } })).toEqual(
+      expected((n) => n % 300 === 7 || n % 300 === 299),
+    );
+    expect(await pages({ scope: { parties: ['nobody'], groups: ['none'] } })).toEqual([]);
+    expect(await pages({ scope: { parties: ['*'], groups: [] }, party: 'person 1099' })).toEqual([1_099]);
+    expect((await index.statistics({ text: 'person 10' })).recordings).toBe(
+      expected((n) => String(n).includes('10') || String(n % 300).includes('10')).length,
+    );
+    await index.close();
+  }, 30_000);
 });
 
 type Made = typeof recording extends fc.Arbitrary<infer T> ? T : never;

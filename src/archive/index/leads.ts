@@ -1,0 +1,89 @@
+// A condition that many recordings fail leads: its places are read newest first, and only those recordings are looked at.
+import { type Kysely, sql } from 'kysely';
+import { type IndexTables, PLACES_PER_MS } from './schema.ts';
+
+/** Recordings that have any of these terms, and none of which another condition lets through is missing. */
+export interface Lead {
+  terms: readonly string[];
+}
+
+export interface PlaceRange {
+  /** Inclusive. */
+  from: number;
+  /** Exclusive; null: no end. */
+  below: number | null;
+}
+
+/** So many places of each candidate tell which one is the rarest. */
+const PROBED = 64;
+const HOUR = 3_600_000 * PLACES_PER_MS;
+/** Lists of several terms are in order of the terms: they are read in stretches of time that grow. */
+const STRETCHES = [HOUR, 8 * HOUR, 64 * HOUR, 512 * HOUR, 4096 * HOUR];
+
+/** The newest places that have one of the lead's terms and all of `others`, so many at the most. */
+export async function newestPlaces(
+  database: Kysely<IndexTables>,
+  { terms }: Lead,
+  others: readonly string[],
+  range: PlaceRange,
+  limit: number,
+): Promise<number[]> {
+  const [first] = terms;
+  if (first === undefined) return [];
+  const read = async (from: number, below: number | null, most: number) => {
+    let places = database.selectFrom('terms as t').select('t.place').where('t.place', '>=', from);
+    places = terms.length === 1 ? places.where('t.term', '=', first) : places.distinct().where('t.term', 'in', terms);
+    if (below !== null) places = places.where('t.place', '<', below);
+    for (const other of others) {
+      places = places.where(
+        sql<boolean>`exists (select 1 from terms as o where o.term = ${other} and o.place = t.place)`,
+      );
+    }
+    const rows = await places.orderBy('t.place', 'desc').limit(most).execute();
+    return rows.map((row) => row.place);
+  };
+  if (terms.length === 1) return read(range.from, range.below, limit);
+  const found: number[] = [];
+  let { below } = range;
+  const newest = Math.min(below ?? Number.POSITIVE_INFINITY, await behindAll(database));
+  for (const stretch of STRETCHES) {
+    const from = newest - stretch;
+    if (from <= range.from) break;
+    found.push(...(await read(from, below, limit - found.length)));
+    if (found.length >= limit) return found;
+    below = from;
+  }
+  found.push(...(await read(range.from, below, limit - found.length)));
+  return found;
+}
+
+/** The candidate that leaves the fewest recordings within the range, by what its newest places tell. Null without any. */
+export async function rarest(
+  database: Kysely<IndexTables>,
+  candidates: readonly Lead[],
+  range: PlaceRange,
+): Promise<Lead | null> {
+  if (candidates.length <= 1) return candidates[0] ?? null;
+  let best: { lead: Lead; oldest: number; count: number } | null = null;
+  for (const lead of candidates) {
+    const places = await newestPlaces(database, lead, [], range, PROBED);
+    const count = places.length;
+    // A list that has come to its end reaches back for ever.
+    const oldest = count < PROBED ? Number.NEGATIVE_INFINITY : places.at(-1)!;
+    if (best === null || oldest < best.oldest || (oldest === best.oldest && count < best.count)) {
+      best = { lead, oldest, count };
+    }
+    if (count === 0) break;
+  }
+  return best?.lead ?? null;
+}
+
+async function behindAll(database: Kysely<IndexTables>): Promise<number> {
+  const row = await database
+    .selectFrom('recordings')
+    .select('place')
+    .orderBy('place', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return (row?.place ?? 0) + 1;
+}
