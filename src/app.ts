@@ -1,5 +1,4 @@
 // Builds every room, starts them in order, closes them in reverse. The only file that knows all of them.
-import { randomBytes } from 'node:crypto';
 import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
 import { Encoder } from './archive/formats/encoder.ts';
@@ -8,13 +7,7 @@ import { openStorage } from './archive/places.ts';
 import { storageError } from './archive/storage-error.ts';
 import { createCapture } from './capture/capture-engine.ts';
 import { accessOptions } from './config/access-options.ts';
-import {
-  formatHostPort,
-  parseHostPort,
-  parseOrekaListener,
-  parsePortRange,
-  parseSipListener,
-} from './config/addresses.ts';
+import { formatHostPort, parseOrekaListener, parsePortRange } from './config/addresses.ts';
 import { httpSettings } from './config/http-settings.ts';
 import { openNews } from './config/news.ts';
 import { openIndex, startSweeper } from './config/open-index.ts';
@@ -24,12 +17,10 @@ import { storagePlaces } from './config/storage-places.ts';
 import { storeMirror } from './config/store-mirror.ts';
 import { encryptionOf, storeCopies, storedFiles } from './config/stored-files.ts';
 import { openUpkeep } from './config/upkeep.ts';
-import { connectDrachtio, type DrachtioConnection } from './drachtio/connection.ts';
-import { createHttpDoor, type HttpDoor } from './http/door.ts';
+import type { HttpDoor } from './http/door.ts';
 import { anchoredClock } from './lib/clock.ts';
 import { continuedAnchor, originOf } from './lib/clock-origin.ts';
 import { closeOnce } from './lib/close.ts';
-import { RecorderError } from './lib/errors.ts';
 import { cachedLocalAddress } from './lib/local-address.ts';
 import type { Log } from './lib/log.ts';
 import { createOrekaDoor } from './oreka/door.ts';
@@ -40,7 +31,7 @@ import { recoverSessions } from './recording/recover.ts';
 import { RecordingRules } from './recording/rules.ts';
 import type { EndReason } from './recording/session-state.ts';
 import { createRenderer } from './render/renderer.ts';
-import { createSipServer, type DialogState, type SipListener, type SipServerOptions } from './sip-server/index.ts';
+import { isDialogState, startSignalling } from './signalling.ts';
 import { AccessGate } from './siprec/access/gate.ts';
 import { screenOf } from './siprec/access/screen.ts';
 import { createSiprecDoor, restorableSessions } from './siprec/door.ts';
@@ -207,7 +198,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const access = new AccessGate({ ...accessOptions(config), clock, log });
     const dialogs = resumed.flatMap(({ door }) => restorableSessions(door).map(({ sipDialog }) => sipDialog));
-    const signalling = await startSignalling(config, access, log, closers, dialogs.filter(isDialogState));
+    const signalling = await startSignalling(config, screenOf(access), log, closers, dialogs.filter(isDialogState));
     const localAddress = cachedLocalAddress(() => clock.nowMs());
     const door = createSiprecDoor({
       srf: signalling.connection.srf,
@@ -241,24 +232,28 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const sweeper = startSweeper(config, { index, audit, clock, log });
     closers.push(() => sweeper.close());
 
-    httpDoor = createHttpDoor({
-      settings: httpSettings(config),
-      dataDirectory: places.data,
-      library: index.library,
-      control: recorder,
-      importer: new Importer({ archive: indexed, library: index.library, log, onFiled }),
-      initiator: door,
-      encoder,
-      audit,
-      readiness: () => recorder.readiness(),
-      captureHealth: () => capture.health(),
-      refusedRequests: () => ({ ...access.counters, unseen: signalling.unseen() }),
-      deliveryQueues: () => news.queues(),
-      clock,
-      log,
-    });
-    closers.push(httpDoor.close);
-    const http = await httpDoor.start();
+    if (config.http.listen.length > 0) {
+      // Only now: its libraries are half of what a start has to load.
+      const { createHttpDoor } = await import('./http/door.ts');
+      httpDoor = createHttpDoor({
+        settings: httpSettings(config),
+        dataDirectory: places.data,
+        library: index.library,
+        control: recorder,
+        importer: new Importer({ archive: indexed, library: index.library, log, onFiled }),
+        initiator: door,
+        encoder,
+        audit,
+        readiness: () => recorder.readiness(),
+        captureHealth: () => capture.health(),
+        refusedRequests: () => ({ ...access.counters, unseen: signalling.unseen() }),
+        deliveryQueues: () => news.queues(),
+        clock,
+        log,
+      });
+      closers.push(httpDoor.close);
+    }
+    const http = await httpDoor?.start();
     news.start();
     await upkeep.start();
 
@@ -269,8 +264,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     return {
       sipAddresses: signalling.sipAddresses,
       orekaAddresses,
-      httpAddresses: http.addresses.map((address) => `http://${formatHostPort(address)}`),
-      loginLink: http.loginLink,
+      httpAddresses: http?.addresses.map((address) => `http://${formatHostPort(address)}`) ?? [],
+      loginLink: http?.loginLink ?? null,
       recovered: finished,
       resumed: resumed.length,
       receiver: capture.health().receiver,
@@ -297,90 +292,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
 const NO_MASTER_KEY = 'no master key: finished recordings wait in the spool, not encrypted, until there is one';
 
-export interface Signalling {
-  connection: DrachtioConnection;
-  sipAddresses: string[];
-  /** A dialog as plain data for the next process; a real drachtio server does not give it out. */
-  dialogState: (dialogId: string) => DialogState | null;
-  /** Requests that were dropped unanswered since the start; a real drachtio server does not tell. */
-  unseen: () => number;
-}
-
-/** So long requests wait after the start until the door takes them. */
-const FIRST_APP_MS = 10_000;
-
-/** The embedded server, or a connection to a real one: from here on nobody can tell them apart. */
-async function startSignalling(
-  config: Config,
-  access: AccessGate,
-  log: Log,
-  closers: (() => Promise<void>)[],
-  dialogs: DialogState[],
-): Promise<Signalling> {
-  const external = config.drachtio.address === null ? null : parseHostPort(config.drachtio.address);
-  if (external) {
-    const secret = config.drachtio.secret ?? '';
-    const patienceMs = config.drachtio.patienceSeconds * 1000;
-    const connection = await connectDrachtio({ ...external, secret, log, patienceMs });
-    closers.push(() => connection.close());
-    const addresses = connection.sipAddresses.map((address) => address.replace('/', ':'));
-    return { connection, sipAddresses: addresses, dialogState: () => null, unseen: () => 0 };
-  }
-  return startEmbedded(sipListeners(config), log, closers, {
-    screen: screenOf(access),
-    limits: { transport: { connectionsPerSource: config.access.connectionsPerSource } },
-    dialogs,
-    timers: { firstAppMs: FIRST_APP_MS },
-  });
-}
-
 /** How much a power loss may cost. */
 function syncPolicy({ sync, syncIntervalMs }: Config['storage']) {
   return sync === 'interval' ? { everyMs: syncIntervalMs } : sync;
-}
-
-function sipListeners({ sip, tls }: Config): SipListener[] {
-  return sip.listen.map((text) => {
-    const { transport, host, port } = parseSipListener(text)!;
-    if (transport !== 'tls') return { transport, host, port };
-    // The schema has made sure of both files for a tls listener.
-    const { certificateFile, keyFile, authoritiesFile, ...others } = tls;
-    const files = { certificateFile: certificateFile!, keyFile: keyFile! };
-    return { transport, host, port, tls: { ...files, ...(authoritiesFile && { authoritiesFile }), ...others } };
-  });
-}
-
-/** An embedded SIP server with a drachtio connection to it, over loopback with a secret that nobody else knows. */
-export async function startEmbedded(
-  listeners: SipListener[],
-  log: Log,
-  closers: (() => Promise<void>)[],
-  options: Pick<SipServerOptions, 'screen' | 'limits' | 'dialogs' | 'timers'> = {},
-): Promise<Signalling> {
-  const secret = randomBytes(24).toString('base64url');
-  const server = createSipServer({
-    listeners,
-    ...options,
-    admin: { host: '127.0.0.1', port: 0, secret },
-    log,
-  });
-  closers.push(() => server.close());
-  const { admin, listeningPoints } = await server.start().catch((error: Error) => {
-    throw new RecorderError('LISTEN_FAILED', error.message, { cause: error });
-  });
-  const connection = await connectDrachtio({ ...admin, secret, log, patienceMs: 0 });
-  closers.push(() => connection.close());
-  const sipAddresses = listeningPoints.map(({ transport, ...address }) => `${transport}:${formatHostPort(address)}`);
-  return {
-    connection,
-    sipAddresses,
-    dialogState: (dialogId) => server.dialogState(dialogId),
-    unseen: () => server.statistics().unseen,
-  };
-}
-
-function isDialogState(value: unknown): value is DialogState {
-  return typeof value === 'object' && value !== null && 'callId' in value && 'routeSet' in value;
 }
 
 /** Bound to one address: that one. Bound to all: the one that faces the client. */

@@ -20,7 +20,7 @@ export async function config(args: string[]): Promise<number> {
     console.error(CONFIG_USAGE);
     return EXIT_USAGE;
   }
-  const loaded = configFromFlags(flags);
+  const loaded = await configFromFlags(flags);
   process.stdout.write(table ? `${settingsTable()}\n` : printConfig(loaded));
   return EXIT_OK;
 }

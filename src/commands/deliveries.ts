@@ -33,7 +33,7 @@ export async function deliveries(args: string[]): Promise<number> {
       config: { type: 'string' },
     },
   });
-  const config = configFromFlags({ data: values.data, config: values.config });
+  const config = await configFromFlags({ data: values.data, config: values.config });
   const log = processLog(config.log.level, 2);
   const wallMs = systemClock.wallMs();
   const database = recorderDatabase(config.index, storagePlaces(config).archive, { log, wallMs });

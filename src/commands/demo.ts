@@ -1,12 +1,10 @@
 // `sipreel demo`: the whole thing on loopback. Calls are made, recorded, rendered, and shown. Ends by itself within 15 s.
 import { parseArgs } from 'node:util';
-import { startApp } from '../app.ts';
 import { type AudioSource, tonePair } from '../client/audio.ts';
 import type { CallParty } from '../client/call-plan.ts';
 import { playOrekaCall } from '../client/oreka-call.ts';
 import { dialogue } from '../client/speech.ts';
 import { parseHostPort } from '../config/addresses.ts';
-import { loadConfig } from '../config/load.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { RecordingDocument } from '../recording/document.ts';
 import { startEmbeddedClient } from './embedded-client.ts';
@@ -40,6 +38,7 @@ export async function demo(args: string[]): Promise<number> {
     console.error('--audio is speech or tones');
     return EXIT_USAGE;
   }
+  const { loadConfig } = await import('../config/load.ts');
   const config = loadConfig({
     overrides: {
       data: values.data,
@@ -50,6 +49,7 @@ export async function demo(args: string[]): Promise<number> {
     },
   });
   const filed = new FiledRecordings();
+  const { startApp } = await import('../app.ts');
   const app = await startApp(config, { log: processLog('warn', 2), onFiled: (recording) => filed.add(recording) });
   try {
     const [caller, callee] = parties(values.audio === 'tones' ? tonePair() : dialogue());

@@ -31,7 +31,7 @@ const LEAST_RECEIVE_BUFFER_OCTETS = 212_992;
 
 export async function doctor(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: CONFIG_OPTIONS });
-  const config = configFromFlags(values);
+  const config = await configFromFlags(values);
   const findings = [
     ok(`Node ${process.version}, ${availableParallelism()} cores`),
     checkReceiver(config),

@@ -1,9 +1,9 @@
 // A recording client with a SIP server of its own behind it, for the commands that make calls.
-import { startEmbedded } from '../app.ts';
 import { createRecordingClient, type RecordingClient } from '../client/recording-client.ts';
 import type { ClientSrf } from '../client/srf.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import { startEmbedded } from '../signalling.ts';
 
 export interface EmbeddedClient {
   client: RecordingClient;

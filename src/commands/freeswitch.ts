@@ -36,7 +36,8 @@ export async function freeswitch(args: string[]): Promise<number> {
     console.error(FREESWITCH_USAGE);
     return EXIT_USAGE;
   }
-  const settings = configFromFlags({ config: values.config, 'event-socket': values['event-socket'] }).freeswitch;
+  const flags = { config: values.config, 'event-socket': values['event-socket'] };
+  const { freeswitch: settings } = await configFromFlags(flags);
   if (settings.password === null) {
     console.error('The event socket password is missing: set SIPREEL_FREESWITCH_PASSWORD or freeswitch.password.');
     return EXIT_USAGE;

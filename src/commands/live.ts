@@ -87,8 +87,8 @@ async function order(action: 'pause' | 'resume' | 'stop', args: string[]): Promi
 
 type Place = { data?: string | undefined; config?: string | undefined };
 
-function recorderOf({ data, config }: Place): Promise<LocalRecorder> {
-  return LocalRecorder.find(configFromFlags({ data, config }).data);
+async function recorderOf({ data, config }: Place): Promise<LocalRecorder> {
+  return LocalRecorder.find((await configFromFlags({ data, config })).data);
 }
 
 async function running(recorder: LocalRecorder): Promise<LiveRecording[]> {

@@ -33,7 +33,7 @@ export async function record(args: string[]): Promise<number> {
     console.error(RECORD_USAGE);
     return EXIT_USAGE;
   }
-  const recorder = await LocalRecorder.find(configFromFlags({ data, config }).data);
+  const recorder = await LocalRecorder.find((await configFromFlags({ data, config })).data);
   const body = { uri, durationSeconds: duration === undefined ? null : Number(duration) };
   const answer = await recorder.ask<{ recordingIds: string[] }>('POST', '/api/record', body, ANSWER_WITHIN_MS);
   for (const id of answer.recordingIds) console.log(id);

@@ -25,7 +25,7 @@ export async function recover(args: string[]): Promise<number> {
     console.error(RECOVER_USAGE);
     return EXIT_USAGE;
   }
-  const { audio, storage } = configFromFlags({ config: values.config });
+  const { audio, storage } = await configFromFlags({ config: values.config });
   const renderer = createRenderer({ log: processLog('error'), concurrency: 1 });
   const { layout, sampleRateHz } = audio;
   const options = {

@@ -17,7 +17,7 @@ the recorder. Needed after recordings were copied in, moved or removed by hand; 
 
 export async function reindex(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { data: { type: 'string' }, config: { type: 'string' } } });
-  const config = configFromFlags({ data: values.data, config: values.config });
+  const config = await configFromFlags({ data: values.data, config: values.config });
   const recorder = recorderName(config);
   const dataDirectory = storagePlaces(config).archive;
   const log = processLog(config.log.level, 2);

@@ -15,7 +15,7 @@ The exit code is 1 if a key could not be opened: keep the old master key then.`;
 
 export async function rotateKeysCommand(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { data: { type: 'string' }, config: { type: 'string' } } });
-  const config = configFromFlags({ data: values.data, config: values.config });
+  const config = await configFromFlags({ data: values.data, config: values.config });
   const failed = (directory: string, error: unknown) => console.error(`${directory}: ${(error as Error).message}`);
   const counts = await rotateKeys(storagePlaces(config).archive, masterKeys(config), failed);
   console.log(

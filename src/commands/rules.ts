@@ -75,7 +75,7 @@ export async function rules(args: string[]): Promise<number> {
     provisional: values.unknown,
     ...(preference === undefined ? {} : { preference }),
   };
-  const config = configFromFlags({ config: values.config });
+  const config = await configFromFlags({ config: values.config });
   const configured = new RecordingRules(config.rules.list, config.rules.ours);
   const facts: CallFacts = {
     source: values.source === 'oreka' ? 'oreka' : 'siprec',

@@ -1,6 +1,5 @@
 // The options that `serve` shares with other commands, and how they lie over the configuration file.
 import type { ParseArgsConfig } from 'node:util';
-import { loadConfig } from '../config/load.ts';
 import type { Config, ConfigInput } from '../config/schema.ts';
 
 export const CONFIG_OPTIONS = {
@@ -31,8 +30,8 @@ export type ConfigFlags = {
   [Name in keyof typeof CONFIG_OPTIONS]?: Name extends 'sip' | 'oreka' | 'http' ? string[] : string;
 } & { 'event-socket'?: string };
 
-/** Throws CONFIG_INVALID with every mistake, whichever source it came from. */
-export function configFromFlags(flags: ConfigFlags): Config {
+/** Rejects with CONFIG_INVALID and every mistake, whichever source it came from. */
+export async function configFromFlags(flags: ConfigFlags): Promise<Config> {
   const overrides: ConfigInput = {};
   if (flags.data !== undefined) overrides.data = flags.data;
   if (flags.sip !== undefined) overrides.sip = { listen: flags.sip };
@@ -47,5 +46,7 @@ export function configFromFlags(flags: ConfigFlags): Config {
   if (flags['event-socket'] !== undefined) overrides.freeswitch = { eventSocket: flags['event-socket'] };
   // The schema checks the value and names it if it is wrong.
   if (flags['log-level'] !== undefined) overrides.log = { level: flags['log-level'] as 'info' };
+  // Only now: help and wrong arguments are answered without the schema.
+  const { loadConfig } = await import('../config/load.ts');
   return loadConfig({ file: flags.config, environment: process.env, overrides });
 }

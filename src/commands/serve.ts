@@ -1,6 +1,5 @@
 // `sipreel serve`: the recorder until a signal ends it. The first SIGTERM or SIGINT drains, the second stops at once.
 import { parseArgs } from 'node:util';
-import { startApp } from '../app.ts';
 import { parsePortRange } from '../config/addresses.ts';
 import { EXIT_OK, exitCodeOf } from './exit-codes.ts';
 import { openFileLimit, tooFewOpenFiles } from './open-files.ts';
@@ -15,7 +14,7 @@ ${CONFIG_OPTIONS_USAGE}`;
 
 export async function serve(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: CONFIG_OPTIONS });
-  const config = configFromFlags(values);
+  const config = await configFromFlags(values);
   const log = processLog(config.log.level);
   process.on('uncaughtException', (error) => {
     // Going on records the other calls; a bug in one must not end them all.
@@ -27,6 +26,8 @@ export async function serve(args: string[]): Promise<number> {
   const tooFew = limit && tooFewOpenFiles(limit, parsePortRange(config.rtp.ports)!);
   if (tooFew) log.warn({ openFiles: limit.files }, tooFew);
 
+  // Only now: help and mistakes in the configuration are told at once.
+  const { startApp } = await import('../app.ts');
   const app = await startApp(config, { log }).catch((error: unknown) => {
     log.error({ err: error }, error instanceof Error ? error.message : 'start failed');
     return exitCodeOf(error);

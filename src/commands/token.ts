@@ -39,7 +39,7 @@ export async function token(args: string[]): Promise<number> {
   const [action = '', name, ...rest] = positionals;
   const needsName = action === 'create' || action === 'revoke';
   if (rest.length > 0 || needsName !== (name !== undefined)) return usage();
-  const { data } = configFromFlags({ data: values.data, config: values.config });
+  const { data } = await configFromFlags({ data: values.data, config: values.config });
   const tokens = new TokenStore(data, systemClock);
   const audit = new AuditFile(data, systemClock);
   switch (action) {

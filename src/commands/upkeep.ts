@@ -23,7 +23,7 @@ export async function upkeep(args: string[]): Promise<number> {
     args,
     options: { from: text, to: text, status: flag, cancel: flag, json: flag, data: text, config: text },
   });
-  const config = configFromFlags({ data: values.data, config: values.config });
+  const config = await configFromFlags({ data: values.data, config: values.config });
   const orders = new OrderFile(storagePlaces(config).archive);
   const standing = await orders.read();
   const tell = (words: string, order: UpkeepOrder | null) =>

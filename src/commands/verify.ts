@@ -26,7 +26,7 @@ export async function verify(args: string[]): Promise<number> {
     args,
     options: { json: { type: 'boolean', default: false }, data: { type: 'string' }, config: { type: 'string' } },
   });
-  const config = configFromFlags({ data: values.data, config: values.config });
+  const config = await configFromFlags({ data: values.data, config: values.config });
   const totals = { recordings: 0, octets: 0, problems: 0 };
   const tell = (problem: Problem | IndexProblem) => {
     totals.problems++;

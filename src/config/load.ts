@@ -1,6 +1,6 @@
 // Defaults, file, environment, command line: the later wins. All mistakes are told at once.
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { createRequire } from 'node:module';
 import type { z } from 'zod';
 import { RecorderError } from '../lib/errors.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
@@ -12,6 +12,9 @@ export interface ConfigSources {
   environment?: Record<string, string | undefined>;
   overrides?: ConfigInput;
 }
+
+/** Loaded for those who have a file. */
+const yaml = (): typeof import('yaml') => createRequire(import.meta.url)('yaml');
 
 const MAX_FILE_OCTETS = 1 << 20;
 
@@ -32,7 +35,7 @@ function readFile(path: string | undefined): Record<string, unknown> {
   try {
     const text = readFileSync(path, 'utf8');
     if (text.length > MAX_FILE_OCTETS) throw new Error('larger than 1 MiB');
-    content = parse(text) ?? {};
+    content = yaml().parse(text) ?? {};
   } catch (error) {
     throw new RecorderError('CONFIG_INVALID', `${path}: ${(error as Error).message}`, { cause: error });
   }

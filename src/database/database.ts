@@ -1,6 +1,6 @@
 // The database of an installation: SQLite in the data directory, or PostgreSQL for several recorders. One schema, one set of queries.
 import { Kysely, type Migration, Migrator, PostgresDialect } from 'kysely';
-import pg from 'pg';
+import type pg from 'pg';
 import { closeOnce } from '../lib/close.ts';
 import { isRecorderError, RecorderError } from '../lib/errors.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
@@ -74,7 +74,14 @@ function openSqlite<Tables>(path: string): Connected<Tables> {
 }
 
 function openPostgres<Tables>(connectionString: string): Connected<Tables> {
-  const pool = new pg.Pool({
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: () => openPool(connectionString) }) });
+  return { kind: 'postgres', read: kysely, write: kysely, close: closeOnce(() => kysely.destroy()) };
+}
+
+/** The client is loaded for those only who have such a server. */
+async function openPool(connectionString: string): Promise<pg.Pool> {
+  const { Pool, types } = (await import('pg')).default;
+  const pool = new Pool({
     connectionString,
     max: CONNECTIONS,
     connectionTimeoutMillis: 10_000,
@@ -83,13 +90,12 @@ function openPostgres<Tables>(connectionString: string): Connected<Tables> {
     // Our integers of eight octets are times and counts below 2^53.
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
+        oid === INT8 && format !== 'binary' ? Number : types.getTypeParser(oid, format),
     },
   });
   // An idle connection that the server ends is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {});
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
-  return { kind: 'postgres', read: kysely, write: kysely, close: closeOnce(() => kysely.destroy()) };
+  return pool;
 }
 
 async function migrate<Tables>(database: Kysely<Tables>, migrations: Record<string, Migration>): Promise<void> {

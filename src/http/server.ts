@@ -22,6 +22,11 @@ export interface RouteEntry {
 
 const MAX_BODY_OCTETS = 64 << 10;
 
+/** In place of Fastify's own compilers of schemas, which would be loaded although ours are set: a good part of a start. */
+const notAsked = (): never => {
+  throw new Error('the compilers of schemas are set');
+};
+
 /** Without routes of its own; `routes` fills up as they are added. */
 export async function createServer(
   parts: HttpParts,
@@ -36,6 +41,7 @@ export async function createServer(
     forceCloseConnections: false,
     return503OnClosing: true,
     routerOptions: { maxParamLength: 128, ignoreTrailingSlash: false },
+    schemaController: { compilersFactory: { buildValidator: notAsked, buildSerializer: notAsked } },
   }).withTypeProvider<ZodTypeProvider>();
 
   server.setValidatorCompiler(validatorCompiler);

@@ -15,7 +15,7 @@ const KEY = Buffer.alloc(32, 7);
 afterEach(() => vi.unstubAllEnvs());
 
 async function verdicts(data: string, settings: Partial<Config>): Promise<string[]> {
-  const findings = await checkArchive({ ...configFromFlags({ data }), ...settings });
+  const findings = await checkArchive({ ...(await configFromFlags({ data })), ...settings });
   return findings.map(({ verdict, text }) => `${verdict}: ${text}`);
 }
 
@@ -97,7 +97,7 @@ test('the store: a probe object is written, read and deleted; what it refuses is
 
 test('formats without an encoder: the WAV stays, and that is said', async () => {
   const data = await temporaryDirectory();
-  const { audio } = configFromFlags({ data });
+  const { audio } = await configFromFlags({ data });
   vi.stubEnv('PATH', data);
   expect(await verdicts(data, { audio: { ...audio, formats: ['opus'] } })).toEqual([
     expect.stringMatching(/^warn: no ffmpeg .*: opus;.*install ffmpeg/),

@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 async function configured(storage: { spoolDirectory?: string; archiveDirectory?: string; floorMiB?: number }) {
   const data = await temporaryDirectory();
-  const config = configFromFlags({ data });
+  const config = await configFromFlags({ data });
   return { ...config, storage: { ...config.storage, floorPercent: 0, ...storage } };
 }
 
