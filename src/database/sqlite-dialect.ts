@@ -26,11 +26,21 @@ export class SqliteError extends Error {
 
 export function sqliteDialect(options: SqliteWorkerData): Dialect {
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new OneTransactionAdapter(),
     createDriver: () => new ThreadDriver(options),
     createIntrospector: (database) => new SqliteIntrospector(database),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
+}
+
+/**
+ * Migrations run in one transaction, which `begin immediate` gives to one process at a time: Kysely's own adapter has them run
+ * without, and two processes that open a new database at the same moment would both create its tables.
+ */
+class OneTransactionAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
 }
 
 /** A compiled program has a compiled worker beside it, a source one a source one. */
