@@ -145,7 +145,7 @@ describe('config, doctor, help', () => {
   test('every command has a help text, and an unknown one is refused', { timeout: 40_000 }, async () => {
     const help = await sipreel(['--help']);
     expect(help.code).toBe(0);
-    const commands = [...help.out.matchAll(/^ {2}(\w+) {2,}/gm)].map((match) => match[1]!);
+    const commands = [...help.out.matchAll(/^ {2}([\w-]+) +/gm)].map((match) => match[1]!);
     expect(commands).toEqual([
       'serve',
       'demo',
@@ -157,6 +157,8 @@ describe('config, doctor, help', () => {
       'export',
       'reindex',
       'recover',
+      'rotate-keys',
+      'upkeep',
       'verify',
       'doctor',
       'freeswitch',
