@@ -1,6 +1,7 @@
 // Builds every room, starts them in order, closes them in reverse. The only file that knows all of them.
 import { createArchive } from './archive/archive.ts';
 import { AuditFile } from './archive/audit-file.ts';
+import { DiskThread } from './archive/disk/disk-thread.ts';
 import { Encoder } from './archive/formats/encoder.ts';
 import { Importer } from './archive/importer.ts';
 import { openStorage } from './archive/places.ts';
@@ -92,6 +93,9 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     closers.push(() => news.close());
     const encryption = encryptionOf(config);
     await encryption?.ready().catch((err) => log.error({ err }, NO_MASTER_KEY));
+    const disk = new DiskThread('filing');
+    const spoolDisk = new DiskThread('spool');
+    closers.push(async () => void (await Promise.all([disk.close(), spoolDisk.close()])));
     const files = createArchive({
       spoolDirectory: places.spool,
       archiveDirectory: places.archive,
@@ -99,6 +103,8 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       journal: config.storage.journal,
       encryption,
       log,
+      disk,
+      spoolDisk,
     });
     await files.prepare().catch(async (error) => {
       throw await storageError(error, places.data);

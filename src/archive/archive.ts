@@ -5,7 +5,7 @@ import { latestPacketMs } from '../journal/tail.ts';
 import type { Log } from '../lib/log.ts';
 import { type RecordingDocument, recordingDocument } from '../recording/document.ts';
 import type { ArchiveEngine, StorageSpace } from '../recording/engines.ts';
-import type { Disk } from './disk.ts';
+import { type Disk, systemDisk } from './disk/disk.ts';
 import type { FileEncryption } from './encryption/encryption.ts';
 import { canRename, completeFiling, type FilingOptions, fileRecording, type JournalPolicy } from './filing.ts';
 import { Spool } from './spool.ts';
@@ -19,14 +19,16 @@ export interface ArchiveOptions {
   /** Absent: recordings are filed as they were recorded. */
   encryption?: FileEncryption | undefined;
   log: Log;
-  /** Default: the system's. */
+  /** On which recordings are filed. Default: the system's. */
   disk?: Disk;
+  /** On which running ones are kept; nobody syncs there, so nobody waits for long. Default: the system's. */
+  spoolDisk?: Disk;
 }
 
 /** Call `prepare` before anything else: it makes the directories and finishes moves that a crash interrupted. */
 export function createArchive(options: ArchiveOptions): ArchiveEngine & { prepare(): Promise<void> } {
   const { spoolDirectory, archiveDirectory, nameTemplate, journal, log } = options;
-  const spool = new Spool(spoolDirectory, log);
+  const spool = new Spool(spoolDirectory, options.spoolDisk ?? systemDisk, log);
   const incoming = join(archiveDirectory, 'incoming');
   const filing: FilingOptions = {
     root: join(archiveDirectory, 'recordings'),

@@ -10,7 +10,7 @@
 // and a recording that is filed already is recognised by its id.
 import { basename, dirname, join } from 'node:path';
 import type { RecordingDocument } from '../recording/document.ts';
-import { type Disk, systemDisk } from './disk.ts';
+import { type Disk, systemDisk } from './disk/disk.ts';
 import { ENCRYPTED, type FileEncryption } from './encryption/encryption.ts';
 import { recordingDay, recordingName } from './names.ts';
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { SESSION_STATE_VERSION, type SessionState } from '../recording/session-state.ts';
-import { replaceFile } from './atomic-file.ts';
+import type { Disk, Replacing } from './disk/disk.ts';
 
 const SESSION_FILE = 'session.json';
 /** It holds the keys of calls that come as SRTP. */
-const SESSION_MODE = 0o600;
+const SESSION_REPLACING: Replacing = { durability: 'rename-only', mode: 0o600 };
 const RECORDING_ID = /^[0-9a-f-]{36}$/;
 /** session.json above this is not ours. */
 const MAX_SESSION_OCTETS = 64 << 20;
@@ -18,10 +18,11 @@ const EMPTY_JOURNAL_OCTETS = 128;
 export class Spool {
   readonly root: string;
   readonly #quarantine: string;
+  readonly #disk: Disk;
   readonly #log: Log;
-  readonly #writes = new Map<string, Promise<void>>();
 
-  constructor(spoolDirectory: string, log: Log) {
+  constructor(spoolDirectory: string, disk: Disk, log: Log) {
+    this.#disk = disk;
     this.root = join(spoolDirectory, 'spool');
     this.#quarantine = join(spoolDirectory, 'quarantine');
     this.#log = log;
@@ -39,34 +40,26 @@ export class Spool {
   async create(recordingId: string): Promise<{ directory: string; journalPath: string; audioPath: string }> {
     const directory = this.directory(recordingId);
     try {
-      await mkdir(directory, { mode: 0o750 });
+      await this.#disk.makeDirectory(directory);
     } catch (error) {
       throw storageFailed(error as Error);
     }
     return { directory, journalPath: join(directory, 'capture.pcapng'), audioPath: join(directory, 'audio.wav') };
   }
 
-  /** Writes for one recording follow each other; the state is taken as it is at the call. Rejects with STORAGE_FAILED. */
-  save(state: SessionState): Promise<void> {
-    const { recordingId } = state;
+  /** The state is taken as it is at the call. The disk keeps the order of writes. Rejects with STORAGE_FAILED. */
+  async save(state: SessionState): Promise<void> {
+    const path = join(this.directory(state.recordingId), SESSION_FILE);
     const text = JSON.stringify(state);
-    const path = join(this.directory(recordingId), SESSION_FILE);
-    const before = this.#writes.get(recordingId) ?? Promise.resolve();
-    const write = before
-      .catch(() => {})
-      .then(() => replaceFile(path, text, 'rename-only', SESSION_MODE))
-      .catch((error: Error) => Promise.reject(storageFailed(error)));
-    this.#writes.set(recordingId, write);
-    const forget = () => {
-      if (this.#writes.get(recordingId) === write) this.#writes.delete(recordingId);
-    };
-    write.then(forget, forget);
-    return write;
+    try {
+      await this.#disk.replaceFile(path, text, SESSION_REPLACING);
+    } catch (error) {
+      throw storageFailed(error as Error);
+    }
   }
 
   async remove(recordingId: string): Promise<void> {
-    await this.#writes.get(recordingId)?.catch(() => {});
-    await rm(this.directory(recordingId), { recursive: true, force: true });
+    await this.#disk.remove(this.directory(recordingId));
   }
 
   /** Sessions to take up, oldest first. A directory that was moved since gets its paths corrected. */

@@ -88,8 +88,11 @@ export class LiveRecording implements ActiveRecording {
 
   /** Binds a port pair for each stream. Used for the first offer; later ones come through `update`. */
   async addStreams(offered: OfferedStream[]): Promise<void> {
-    for (const stream of offered) {
-      const { streamId, receiving } = await this.#addStream(stream);
+    // All at once: the worker is woken up once. What fails is told when nothing is under way any more.
+    const added = await Promise.allSettled(offered.map((stream) => this.#addStream(stream)));
+    for (const outcome of added) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      const { streamId, receiving } = outcome.value;
       if (!receiving) this.#event({ type: 'hold', atMs: this.#parts.clock.nowMs(), streamId });
     }
     // Who sends what at the start is no event.

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive.ts';
-import { type Disk, systemDisk } from '../../src/archive/disk.ts';
+import { type Disk, systemDisk } from '../../src/archive/disk/disk.ts';
 import { listRecordings } from '../../src/archive/list.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { RecordingDocument } from '../../src/recording/document.ts';

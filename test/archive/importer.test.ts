@@ -3,8 +3,8 @@ import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { createArchive } from '../../src/archive/archive.ts';
-import { fingerprint } from '../../src/archive/atomic-file.ts';
 import { DirectoryLibrary } from '../../src/archive/directory-library.ts';
+import { fingerprint } from '../../src/archive/disk/disk-steps.ts';
 import { Importer } from '../../src/archive/importer.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -44,7 +44,7 @@ test('killed before it was moved to its place: the next start files it', async (
   const spooled = join(data, 'spool', '11111111-0000-4000-8000-000000000001');
   await mkdir(spooled);
   await writeFile(join(spooled, 'audio.wav'), makeWav());
-  const file = { name: 'audio.wav', role: 'audio' as const, ...(await fingerprint(join(spooled, 'audio.wav'))) };
+  const file = { name: 'audio.wav', role: 'audio' as const, ...fingerprint(join(spooled, 'audio.wav')) };
   await writeFile(join(spooled, 'recording.json'), JSON.stringify({ ...DOCUMENT, files: [file] }));
   const { library } = await open(data);
   expect((await library.get(DOCUMENT.id))?.document.files).toEqual([file]);

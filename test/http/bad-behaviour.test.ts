@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { fingerprint } from '../../src/archive/atomic-file.ts';
+import { fingerprint } from '../../src/archive/disk/disk-steps.ts';
 import { fileRecording } from '../../src/archive/filing.ts';
 import { exampleDocument } from '../archive/example-document.ts';
 import { fileExample, recordingId } from '../archive/library-suite.ts';
@@ -20,7 +20,7 @@ async function fileLarge({ dataDirectory }: DoorUnderTest): Promise<Buffer> {
   await mkdir(spool, { recursive: true });
   const content = randomBytes(24 << 20);
   await writeFile(join(spool, 'audio.wav'), content);
-  const file = { name: 'audio.wav', role: 'audio' as const, ...(await fingerprint(join(spool, 'audio.wav'))) };
+  const file = { name: 'audio.wav', role: 'audio' as const, ...(fingerprint(join(spool, 'audio.wav'))) };
   const root = join(dataDirectory, 'recordings');
   await fileRecording(spool, exampleDocument({ id: ID, files: [file] }), {
     root,

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { fingerprint } from '../../../src/archive/atomic-file.ts';
 import { DirectoryLibrary } from '../../../src/archive/directory-library.ts';
-import { type Disk, systemDisk } from '../../../src/archive/disk.ts';
+import { type Disk, systemDisk } from '../../../src/archive/disk/disk.ts';
+import { fingerprint } from '../../../src/archive/disk/disk-steps.ts';
 import { fileEncryption } from '../../../src/archive/encryption/encryption.ts';
 import { MasterKeys } from '../../../src/archive/encryption/master-keys.ts';
 import { rotateKeys } from '../../../src/archive/encryption/rotate.ts';
@@ -182,7 +182,7 @@ describe('rotation', () => {
   test('puts every key under the new master key; the old one is needed no more', async () => {
     const directories = [];
     for (const id of ids) directories.push(await fileOne(id));
-    const before = await fingerprint(join(directories[0]!, 'audio.wav.enc'));
+    const before = fingerprint(join(directories[0]!, 'audio.wav.enc'));
     const old = await readFile(keyFile, 'utf8');
     const added = newKey('two');
     await writeFile(keyFile, `${added}\n${old}`);
@@ -190,7 +190,7 @@ describe('rotation', () => {
     expect(await rotate()).toEqual({ rotated: 0, already: 3, failed: 0 });
     await writeFile(keyFile, added);
     for (const id of ids) expect((await read('audio', masterKeys(), id)).length).toBeGreaterThan(44);
-    expect(await fingerprint(join(directories[0]!, 'audio.wav.enc'))).toEqual(before);
+    expect(fingerprint(join(directories[0]!, 'audio.wav.enc'))).toEqual(before);
     await expect(read('audio', new MasterKeys({ keys: old, file: null }))).rejects.toMatchObject({
       code: 'KEY_MISSING',
     });

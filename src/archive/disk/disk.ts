@@ -1,0 +1,41 @@
+// The steps in which recordings are kept and filed, as functions of the file system; tests put a disk here that fails between two of them.
+import * as steps from './disk-steps.ts';
+
+export interface Disk {
+  exists(path: string): Promise<boolean>;
+  /** With parents; nothing happens if it is there. */
+  makeDirectory(path: string): Promise<void>;
+  names(directory: string): Promise<string[]>;
+  readText(path: string): Promise<string>;
+  /** Never half: aside, renamed. Default: synced, and readable by the group. */
+  replaceFile(path: string, content: string, how?: Replacing): Promise<void>;
+  /** The copy is on the disk when it resolves. */
+  copySynced(from: string, to: string): Promise<void>;
+  fingerprint(path: string): Promise<{ octets: number; sha256: string }>;
+  rename(from: string, to: string): Promise<void>;
+  syncDirectory(path: string): Promise<void>;
+  /** A file or a whole directory; nothing happens if it is gone already. */
+  remove(path: string): Promise<void>;
+}
+
+export interface Replacing {
+  /** `rename-only`: a power loss may bring the old file back. */
+  durability: 'sync' | 'rename-only';
+  mode: number;
+}
+
+export type DiskStep = keyof Disk;
+
+/** Works at once in the thread that asks, which waits for the disk: for commands. What must not wait takes a `DiskThread`. */
+export const systemDisk: Disk = {
+  exists: async (path) => steps.exists(path),
+  makeDirectory: async (path) => steps.makeDirectory(path),
+  names: async (directory) => steps.names(directory),
+  readText: async (path) => steps.readText(path),
+  replaceFile: async (path, content, how) => steps.replaceFile(path, content, how),
+  copySynced: async (from, to) => steps.copySynced(from, to),
+  fingerprint: async (path) => steps.fingerprint(path),
+  rename: async (from, to) => steps.rename(from, to),
+  syncDirectory: async (path) => steps.syncDirectory(path),
+  remove: async (path) => steps.remove(path),
+};
