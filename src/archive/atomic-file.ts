@@ -1,4 +1,6 @@
 // A file is either the old one or the new one, never half of either.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 
 /** Writes aside and renames. `sync` waits for the disk; without it a power loss may bring the old file back. */
@@ -34,4 +36,15 @@ export async function syncDirectory(path: string): Promise<void> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== 'EISDIR' && code !== 'EPERM' && code !== 'EINVAL' && code !== 'ENOTSUP') throw error;
   }
+}
+
+/** Size and SHA-256 (hex) of a file, read as a stream. */
+export async function fingerprint(path: string): Promise<{ octets: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let octets = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) {
+    octets += (chunk as Buffer).length;
+    hash.update(chunk as Buffer);
+  }
+  return { octets, sha256: hash.digest('hex') };
 }
