@@ -20,7 +20,7 @@ async function fileLarge({ dataDirectory }: DoorUnderTest): Promise<Buffer> {
   await mkdir(spool, { recursive: true });
   const content = randomBytes(24 << 20);
   await writeFile(join(spool, 'audio.wav'), content);
-  const file = { name: 'audio.wav', role: 'audio' as const, ...(fingerprint(join(spool, 'audio.wav'))) };
+  const file = { name: 'audio.wav', role: 'audio' as const, ...fingerprint(join(spool, 'audio.wav')) };
   const root = join(dataDirectory, 'recordings');
   await fileRecording(spool, exampleDocument({ id: ID, files: [file] }), {
     root,
