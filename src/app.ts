@@ -13,6 +13,7 @@ import { httpSettings } from './config/http-settings.ts';
 import { openNews } from './config/news.ts';
 import { openIndex, startSweeper } from './config/open-index.ts';
 import { recorderDatabase } from './config/recorder-database.ts';
+import { rtpBindAddress } from './config/rtp-address.ts';
 import type { Config } from './config/schema.ts';
 import { storagePlaces } from './config/storage-places.ts';
 import { storeMirror } from './config/store-mirror.ts';
@@ -150,7 +151,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const capture = createCapture({
       receiver: config.rtp.receiver,
-      bindAddress: config.rtp.bindAddress,
+      bindAddress: rtpBindAddress(config),
       ...(config.rtp.mediaAddress === null ? {} : { localHost: config.rtp.mediaAddress }),
       portRange: parsePortRange(config.rtp.ports)!,
       ...(config.rtp.workers === 0 ? {} : { workers: config.rtp.workers }),
@@ -214,7 +215,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       log,
       answerDelayMs: config.sip.answerDelayMs,
       acceptPlainCalls: config.sip.acceptPlainCalls,
-      mediaAddress: config.rtp.mediaAddress ?? mediaAddressFor(config.rtp.bindAddress, localAddress),
+      mediaAddress: config.rtp.mediaAddress ?? mediaAddressFor(rtpBindAddress(config), localAddress),
       dialogState: signalling.dialogState,
     });
     closers.push(() => door.close());

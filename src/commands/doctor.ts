@@ -6,6 +6,7 @@ import { availableParallelism, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
 import { linuxReceiverAvailable } from '../capture/linux/availability.ts';
 import { parseHostPort, parsePortRange, parseSipListener, type SipListener } from '../config/addresses.ts';
+import { rtpBindAddress } from '../config/rtp-address.ts';
 import type { Config } from '../config/schema.ts';
 import { probeDrachtio } from '../drachtio/probe.ts';
 import { checkAccess } from './doctor-access.ts';
@@ -96,7 +97,7 @@ async function checkPorts(config: Config): Promise<Finding[]> {
   const samples = 50;
   for (let sample = 0; sample < samples; sample++) {
     const port = range.first + Math.floor(((range.last - range.first) * sample) / samples);
-    if ((await bindProblem({ transport: 'udp', host: config.rtp.bindAddress, port })) !== null) taken++;
+    if ((await bindProblem({ transport: 'udp', host: rtpBindAddress(config), port })) !== null) taken++;
   }
   findings.push(
     taken > 0

@@ -59,9 +59,10 @@ class Inbox {
 
 export async function openUdpPeer(target: { host: string; port: number }): Promise<RawPeer> {
   const inbox = new Inbox();
-  const socket = createSocket('udp4');
+  const isIpv6 = target.host.includes(':');
+  const socket = createSocket(isIpv6 ? 'udp6' : 'udp4');
   socket.on('message', (message) => inbox.push(message.toString()));
-  socket.bind(0, '127.0.0.1');
+  socket.bind(0, isIpv6 ? '::1' : '127.0.0.1');
   await once(socket, 'listening');
   return {
     port: socket.address().port,

@@ -12,7 +12,12 @@ export const rtp = z.strictObject({
     .nullable()
     .default(null)
     .describe('Address in our SDP answers. Null: the local address that faces the client.'),
-  bindAddress: ipAddress.default('0.0.0.0').describe('Address on which the RTP ports are bound.'),
+  bindAddress: ipAddress
+    .nullable()
+    .default(null)
+    .describe(
+      'Address on which the RTP ports are bound. Null: 0.0.0.0, or :: for both families if SIP is taken over IPv6.',
+    ),
   ports: portRange
     .default('40000-64999')
     .describe('Port range for RTP (even) and RTCP (odd); a call with two parties takes four.'),
