@@ -1,6 +1,7 @@
 // What may be missing of a call, and what is: its recording's audio, window by window, against what was said and when.
 import { join } from 'node:path';
-import type { ListedRecording } from '../../src/archive/list.ts';
+import { type ListedRecording, listRecordings } from '../../src/archive/list.ts';
+import { verifyRecordings } from '../../src/archive/verify.ts';
 import type { StreamOutcome } from '../../src/client/call-plan.ts';
 import { readWav } from '../support/listen.ts';
 import type { Outage } from './recorder-process.ts';
@@ -27,7 +28,40 @@ const EDGE_MS = 60 + WINDOW_MS;
 const CHANGE_MS = 60;
 const NOTHING = new Int16Array(0);
 
-export function judge(call: PlayedCall, recordings: readonly ListedRecording[], outages: readonly Outage[]): Verdict {
+/** Everything that was filed, against everything that was said. */
+export async function judgeAll(
+  dataDirectory: string,
+  played: readonly PlayedCall[],
+  outages: readonly Outage[],
+): Promise<{ failures: string[]; windowsHeard: number; windowsExcused: number }> {
+  const failures: string[] = [];
+  const recordings: ListedRecording[] = [];
+  for await (const { directory, document, problems } of verifyRecordings(dataDirectory)) {
+    if (document) recordings.push({ directory, document });
+    for (const { path, message } of problems) failures.push(`${path}: ${message}`);
+  }
+  let listed = 0;
+  for await (const _ of listRecordings(dataDirectory)) listed++;
+  if (listed !== recordings.length) failures.push(`${listed} recordings are listed, ${recordings.length} are there`);
+  const known = new Set(played.map(({ callId }) => callId));
+  for (const { document } of recordings) {
+    // The client gave up on an INVITE whose answer a fault swallowed: what came of it must be empty.
+    if (!known.has(document.call.sipCallId) && document.audio !== null) {
+      failures.push(`recording ${document.id} is of no call that was made`);
+    }
+  }
+  let windowsHeard = 0;
+  let windowsExcused = 0;
+  for (const call of played) {
+    const verdict = judge(call, recordings, outages);
+    failures.push(...verdict.failures);
+    windowsHeard += verdict.heard;
+    windowsExcused += verdict.excused;
+  }
+  return { failures, windowsHeard, windowsExcused };
+}
+
+function judge(call: PlayedCall, recordings: readonly ListedRecording[], outages: readonly Outage[]): Verdict {
   const own = recordings.filter(({ document }) => document.call.sipCallId === call.callId);
   const verdict: Verdict = { failures: [], heard: 0, excused: 0 };
   const fail = (text: string) => void verdict.failures.push(`call ${call.callId}: ${text}`);

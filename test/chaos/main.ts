@@ -1,4 +1,4 @@
-// `npm run test:chaos [-- --faults N --seed S --calls N --kills PERCENT]`
+// `npm run test:chaos [-- --faults N --seed S --arenas N --calls N --kills PERCENT]`
 import { parseArgs } from 'node:util';
 import { runChaos } from './chaos.ts';
 
@@ -6,14 +6,18 @@ const { values } = parseArgs({
   options: {
     faults: { type: 'string', default: '100' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    calls: { type: 'string', default: '12' },
+    arenas: { type: 'string', default: '4' },
+    calls: { type: 'string', default: '6' },
     kills: { type: 'string', default: '15' },
   },
 });
-console.log(`chaos: seed ${values.seed}, ${values.faults} faults, ${values.calls} calls at a time`);
+console.log(
+  `chaos: seed ${values.seed}, ${values.faults} faults, ${values.arenas} recorders with ${values.calls} calls at a time`,
+);
 const report = await runChaos({
   seed: Number(values.seed),
   faults: Number(values.faults),
+  arenas: Number(values.arenas),
   calls: Number(values.calls),
   killShare: Number(values.kills),
   shortestCallMs: 3_000,

@@ -1,11 +1,10 @@
 // The recorder as a child of the chaos run. Takes orders: step the wall clock, end a capture thread as a crash would.
 //
 // Hooks that a product must not have are put in from outside, before any of its modules is loaded: Date.now, which is all
-// that the product's clock asks of the wall clock, and the constructor of worker threads.
-import { createRequire, syncBuiltinESMExports } from 'node:module';
-import type { Worker } from 'node:worker_threads';
+// that the product's clock asks of the wall clock, and the constructor of worker threads (capture-threads.ts).
+import { captureThreads, hang } from '../support/capture-threads.ts';
 
-export type Order = { type: 'step-clock'; byMs: number } | { type: 'kill-worker'; pick: number };
+export type Order = { type: 'step-clock'; byMs: number } | { type: 'kill-worker' | 'hang-worker'; pick: number };
 export type Report =
   | { type: 'ready'; sip: string; resumed: number; recovered: number }
   | { type: 'failed'; message: string };
@@ -14,21 +13,15 @@ const trueNow = Date.now;
 let shiftMs = Number(process.env.CHAOS_WALL_SHIFT_MS ?? 0);
 Date.now = () => trueNow() + shiftMs;
 
-const captureThreads = new Set<Worker>();
-const threads = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof Worker };
-threads.Worker = class extends threads.Worker {
-  constructor(...parameters: ConstructorParameters<typeof Worker>) {
-    super(...parameters);
-    if (parameters[1]?.name !== 'capture') return;
-    captureThreads.add(this);
-    this.once('exit', () => captureThreads.delete(this));
-  }
-};
-syncBuiltinESMExports();
-
 process.on('message', (order: Order) => {
-  if (order.type === 'step-clock') shiftMs += order.byMs;
-  else void [...captureThreads][order.pick % Math.max(1, captureThreads.size)]?.terminate();
+  if (order.type === 'step-clock') {
+    shiftMs += order.byMs;
+    return;
+  }
+  const thread = [...captureThreads][order.pick % Math.max(1, captureThreads.size)];
+  if (!thread) return;
+  if (order.type === 'kill-worker') void thread.terminate();
+  else hang(thread, 'for ever');
 });
 process.on('disconnect', () => process.exit(1));
 

@@ -16,9 +16,15 @@ export interface Outage {
 const UNWRITTEN_MS = 250;
 /** A thread is replaced and its ports are open again within a second. */
 const REPLACED_MS = 1_000;
-/** A disk that refused is tried again every second; a process that was stopped writes at its next turn. */
-const RETRIED_MS = { disk: 1_300, stop: 500 };
+/** One that hangs is noticed within 6 s, and then replaced likewise. */
+const HANG_NOTICED_MS = 6_000;
+/** A disk that refused is tried again every second; a process that was stopped, or a call that was blocked, goes on at once. */
+const RETRIED_MS = { disk: 1_300, stall: 500, stop: 500 };
 const START_LIMIT_MS = 60_000;
+/** Longer than a start takes on a busy machine: a recording that was away for longer does not go on. */
+const INACTIVITY_S = 30;
+/** As the command line has it: a start costs a second less, and threads strip no TypeScript. */
+const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/compile/', import.meta.url));
 
 export class RecorderProcess {
   readonly outages: Outage[] = [];
@@ -32,16 +38,21 @@ export class RecorderProcess {
   readonly #settings: object;
   readonly #now: () => number;
 
-  constructor(dataDirectory: string, rtpPorts: string, configDirectory: string, now: () => number) {
+  /** `settings` go before those that every run has. */
+  constructor(
+    { data, rtp, storage }: { data: string; rtp: object; storage: object },
+    configDirectory: string,
+    now: () => number,
+  ) {
     this.#configPath = join(configDirectory, 'chaos.yaml');
     this.#now = now;
     this.#settings = {
-      data: dataDirectory,
+      data,
       oreka: { listen: [] },
       http: { listen: [] },
-      rtp: { ports: rtpPorts, bindAddress: '127.0.0.1', workers: 2 },
-      limits: { inactivitySeconds: 15 },
-      storage: { floorMiB: 0, floorPercent: 0, reservePerRecordingMiB: 0 },
+      rtp: { bindAddress: '127.0.0.1', workers: 2, ...rtp },
+      limits: { inactivitySeconds: INACTIVITY_S },
+      storage: { floorMiB: 0, floorPercent: 0, reservePerRecordingMiB: 0, ...storage },
     };
   }
 
@@ -53,7 +64,7 @@ export class RecorderProcess {
     const settings = { ...this.#settings, sip: { listen: [`udp:127.0.0.1:${this.#sipPort}`] } };
     writeFileSync(this.#configPath, JSON.stringify(settings));
     const child = fork(fileURLToPath(new URL('./process.ts', import.meta.url)), [this.#configPath], {
-      env: { ...process.env, CHAOS_WALL_SHIFT_MS: String(this.#wallShiftMs) },
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env, CHAOS_WALL_SHIFT_MS: String(this.#wallShiftMs) },
       stdio: ['ignore', process.env.CHAOS_LOG ? 'inherit' : 'ignore', 'inherit', 'ipc'],
       execArgv: [],
     });
@@ -69,10 +80,11 @@ export class RecorderProcess {
     this.#sipPort = Number(report.sip.split(':').at(-1));
   }
 
-  /** `kill -9`, and the next process after a while. */
-  async killAndRestart(awayMs: number): Promise<void> {
+  /** `kill -9`, and the next process after a while. `whileDead` is called in between. */
+  async killAndRestart(awayMs: number, whileDead: () => Promise<void>): Promise<void> {
     const fromMs = this.#unwrittenSince();
     await this.end();
+    await whileDead();
     await new Promise((resolve) => setTimeout(resolve, awayMs));
     await this.start();
     this.restarts++;
@@ -83,6 +95,13 @@ export class RecorderProcess {
     const nowMs = this.#now();
     this.outages.push({ why: 'worker', fromMs: this.#unwrittenSince(), toMs: nowMs + REPLACED_MS });
     this.#order({ type: 'kill-worker', pick });
+  }
+
+  /** Whatever of its calls waits in the kernel goes with its thread. */
+  hangWorker(pick: number): void {
+    const toMs = this.#now() + HANG_NOTICED_MS + REPLACED_MS;
+    this.outages.push({ why: 'hang', fromMs: this.#unwrittenSince(), toMs });
+    this.#order({ type: 'hang-worker', pick });
   }
 
   /** What the kernel's buffers hold meanwhile is read afterwards: nothing may be lost. */
