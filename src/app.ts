@@ -32,6 +32,7 @@ import { LiveRecorder } from './recording/recorder.ts';
 import { recoverSessions } from './recording/recover.ts';
 import { RecordingRules } from './recording/rules.ts';
 import type { EndReason } from './recording/session-state.ts';
+import { journalledSessions } from './recover/rebuild.ts';
 import { createRenderer } from './render/renderer.ts';
 import { isDialogState, startSignalling } from './signalling.ts';
 import { AccessGate } from './siprec/access/gate.ts';
@@ -97,12 +98,14 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const disk = new DiskThread('filing');
     const spoolDisk = new DiskThread('spool');
     closers.push(async () => void (await Promise.all([disk.close(), spoolDisk.close()])));
+    const rules = new RecordingRules(config.rules.list, config.rules.ours);
     const files = createArchive({
       spoolDirectory: places.spool,
       archiveDirectory: places.archive,
       nameTemplate: config.storage.name,
       journal: config.storage.journal,
       encryption,
+      journalled: journalledSessions(rules),
       log,
       disk,
       spoolDisk,
@@ -136,7 +139,6 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 
     const renderer = createRenderer({ log, concurrency: config.audio.renderers });
     closers.push(() => renderer.close());
-    const rules = new RecordingRules(config.rules.list, config.rules.ours);
     const finisher = new Finisher({
       render: renderer,
       archive,

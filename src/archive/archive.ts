@@ -8,7 +8,7 @@ import type { ArchiveEngine, StorageSpace } from '../recording/engines.ts';
 import { type Disk, systemDisk } from './disk/disk.ts';
 import type { FileEncryption } from './encryption/encryption.ts';
 import { canRename, completeFiling, type FilingOptions, fileRecording, type JournalPolicy } from './filing.ts';
-import { Spool } from './spool.ts';
+import { type JournalledSessions, Spool } from './spool.ts';
 
 export interface ArchiveOptions {
   /** Where `spool` is, and where `recordings` is; they may be on different disks. */
@@ -18,6 +18,8 @@ export interface ArchiveOptions {
   journal: JournalPolicy;
   /** Absent: recordings are filed as they were recorded. */
   encryption?: FileEncryption | undefined;
+  /** For a session.json that a power loss took. Absent: such sessions are set aside. */
+  journalled?: JournalledSessions;
   log: Log;
   /** On which recordings are filed. Default: the system's. */
   disk?: Disk;
@@ -28,7 +30,7 @@ export interface ArchiveOptions {
 /** Call `prepare` before anything else: it makes the directories and finishes moves that a crash interrupted. */
 export function createArchive(options: ArchiveOptions): ArchiveEngine & { prepare(): Promise<void> } {
   const { spoolDirectory, archiveDirectory, nameTemplate, journal, log } = options;
-  const spool = new Spool(spoolDirectory, options.spoolDisk ?? systemDisk, log);
+  const spool = new Spool(spoolDirectory, options.spoolDisk ?? systemDisk, log, options.journalled);
   const incoming = join(archiveDirectory, 'incoming');
   const filing: FilingOptions = {
     root: join(archiveDirectory, 'recordings'),

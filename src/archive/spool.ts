@@ -1,6 +1,7 @@
 // <data>/spool/<recording id>/: a running or unfinished recording. session.json, capture.pcapng, later audio.wav and recording.json.
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { anchorOf } from '../lib/clock-origin.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { SESSION_STATE_VERSION, type SessionState } from '../recording/session-state.ts';
@@ -15,14 +16,25 @@ const MAX_SESSION_OCTETS = 64 << 20;
 /** A journal with its section header and no packet. */
 const EMPTY_JOURNAL_OCTETS = 128;
 
+/** Reads a running recording's state out of its journal. */
+export interface JournalledSessions {
+  /** Null if the journal holds nothing to make a recording of. Throws what reading it throws. */
+  rebuild(recordingId: string, journalPath: string): SessionState | null;
+  /** The state as it was on the disk, with what the journal knows beyond it. */
+  complete(state: SessionState, rebuilt: SessionState): SessionState;
+}
+
 export class Spool {
   readonly root: string;
   readonly #quarantine: string;
   readonly #disk: Disk;
   readonly #log: Log;
+  readonly #journalled: JournalledSessions | undefined;
 
-  constructor(spoolDirectory: string, disk: Disk, log: Log) {
+  /** Without `journalled` a session whose session.json cannot be read is set aside. */
+  constructor(spoolDirectory: string, disk: Disk, log: Log, journalled?: JournalledSessions) {
     this.#disk = disk;
+    this.#journalled = journalled;
     this.root = join(spoolDirectory, 'spool');
     this.#quarantine = join(spoolDirectory, 'quarantine');
     this.#log = log;
@@ -62,7 +74,10 @@ export class Spool {
     await this.#disk.remove(this.directory(recordingId));
   }
 
-  /** Sessions to take up, oldest first. A directory that was moved since gets its paths corrected. */
+  /**
+   * Sessions to take up, oldest first. A directory that was moved since gets its paths corrected. session.json is never synced, so
+   * after a power loss it may be empty or old: the journal, which is, has what was lost.
+   */
   async sessions(): Promise<SessionState[]> {
     const found: SessionState[] = [];
     for (const name of await readdir(this.root)) {
@@ -75,6 +90,13 @@ export class Spool {
 
   async #read(recordingId: string): Promise<SessionState | null> {
     const directory = this.directory(recordingId);
+    const journalPath = join(directory, 'capture.pcapng');
+    const placed = (state: SessionState): SessionState => ({
+      ...state,
+      directory,
+      journalPath,
+      audioPath: join(directory, 'audio.wav'),
+    });
     try {
       const text = await readFile(join(directory, SESSION_FILE), 'utf8');
       if (text.length > MAX_SESSION_OCTETS) throw new Error('session.json is too large');
@@ -82,16 +104,35 @@ export class Spool {
       if (state.version !== SESSION_STATE_VERSION || state.recordingId !== recordingId) {
         throw new Error(`session.json has version ${state.version} of recording ${state.recordingId}`);
       }
-      return {
-        ...state,
-        directory,
-        journalPath: join(directory, 'capture.pcapng'),
-        audioPath: join(directory, 'audio.wav'),
-      };
+      return placed(this.#completed(state, journalPath));
     } catch (error) {
       // Complete: it waits to be moved, and is the archive's.
       if (await isFile(join(directory, 'recording.json'))) return null;
+      const rebuilt = this.#rebuilt(recordingId, journalPath);
+      if (rebuilt) {
+        this.#log.warn(
+          { recordingId, err: error },
+          'session.json cannot be read: its recording is made out of the journal',
+        );
+        return placed(rebuilt);
+      }
       await this.#setAside(recordingId, error);
+      return null;
+    }
+  }
+
+  /** What this boot's processes wrote is there, synced or not. */
+  #completed(state: SessionState, journalPath: string): SessionState {
+    if (state.phase !== 'recording' || (state.clock && anchorOf(state.clock))) return state;
+    const rebuilt = this.#rebuilt(state.recordingId, journalPath);
+    return rebuilt && this.#journalled ? this.#journalled.complete(state, rebuilt) : state;
+  }
+
+  #rebuilt(recordingId: string, journalPath: string): SessionState | null {
+    try {
+      return this.#journalled?.rebuild(recordingId, journalPath) ?? null;
+    } catch (error) {
+      this.#log.warn({ recordingId, err: error }, 'a journal cannot be read');
       return null;
     }
   }

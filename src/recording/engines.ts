@@ -187,7 +187,7 @@ export interface ArchiveEngine {
   createSession(recordingId: string): Promise<{ directory: string; journalPath: string; audioPath: string }>;
   /** Replaces session.json atomically. Calls for one recording are written in order. */
   saveSession(state: SessionState): Promise<void>;
-  /** What a previous process left in the spool, oldest first. Unreadable ones are skipped with a log line and kept. */
+  /** What a previous process left in the spool, oldest first; unreadable ones as their journals have them, else kept aside with a log line. */
   unfinishedSessions(): Promise<SessionState[]>;
   /** When the last packet of an unfinished session came, media clock, as its journal says; null without any. */
   latestPacketMs(state: SessionState): Promise<number | null>;

@@ -1,6 +1,8 @@
 // What a capture file holds of interest: SIP messages, whole, and RTP flows with as much as tells them from noise.
 import { openCapture } from '../journal/open-capture.ts';
 import type { PacketReader } from '../journal/packet-reader.ts';
+import { SIP_INTERFACE } from '../journal/pcapng.ts';
+import { JournalReader } from '../journal/reader.ts';
 import { classifyDatagram } from '../rtp/classify.ts';
 import { RtpHeader, readRtpHeader } from '../rtp/packet.ts';
 import { SipSegments } from './sip-segments.ts';
@@ -31,7 +33,15 @@ export interface CapturedFlow {
   payloadTypes: Map<number, number>;
 }
 
+/** A stream as a journal of ours describes it, whether it had packets or not. */
+export interface JournalStream {
+  streamId: string;
+  label: string | null;
+}
+
 export interface Captured {
+  /** Streams of a journal of ours, in order of appearance; empty for other captures. */
+  journalStreams: JournalStream[];
   sip: CapturedSip[];
   flows: CapturedFlow[];
   /** Packets left out: neither UDP nor TCP, or incomplete. */
@@ -39,6 +49,8 @@ export interface Captured {
   truncated: boolean;
 }
 
+/** Interfaces of our journals that are media streams. */
+const OWN_STREAM = /^s\d+$/;
 const MAX_SIP_MESSAGES = 100_000;
 const MAX_FLOWS = 10_000;
 const SIP_START = /^(?:SIP\/2\.0 \d{3} |[A-Z]{2,20} sips?:\S+ SIP\/2\.0\r?\n)/;
@@ -61,15 +73,29 @@ export function readCaptured(path: string): Captured {
       if (readRtpHeader(buffer, payloadStart, payloadEnd, header) === null) note(flows, reader, header);
     } else if (payloadEnd - payloadStart > 20 && sip.length < MAX_SIP_MESSAGES) {
       const text = buffer.toString('utf8', payloadStart, payloadEnd);
-      if (SIP_START.test(text)) sip.push({ timeMs, transport: 'udp', ...endpoints(reader), text });
+      // What mod_oreka sends is no SIP, but stands where SIP does.
+      if (reader.interfaceName === SIP_INTERFACE || SIP_START.test(text))
+        sip.push({ timeMs, transport: 'udp', ...endpoints(reader), text });
     }
   }
-  return { sip, flows: [...flows.values()], ignored: reader.ignored, truncated: reader.truncated };
+  const { ignored, truncated } = reader;
+  const journalStreams = reader instanceof JournalReader ? streamsOf(reader) : [];
+  return { journalStreams, sip, flows: [...flows.values()], ignored, truncated };
+}
+
+/** A continued journal describes its streams again. */
+function streamsOf({ interfaces }: JournalReader): JournalStream[] {
+  const streams = new Map<string, JournalStream>();
+  for (const { name: streamId, description } of interfaces) {
+    if (!OWN_STREAM.test(streamId) || streams.has(streamId)) continue;
+    streams.set(streamId, { streamId, label: /^label (.*)$/s.exec(description)?.[1] ?? null });
+  }
+  return [...streams.values()];
 }
 
 /** What a stream's packets are found again by: the interface of a journal of ours, else where they were sent to. */
 export function flowKey(reader: PacketReader): string {
-  const own = /^s\d+$/.test(reader.interfaceName) ? reader.interfaceName : '';
+  const own = OWN_STREAM.test(reader.interfaceName) ? reader.interfaceName : '';
   return own || `${reader.destinationHost()} ${reader.destinationPort}`;
 }
 

@@ -8,10 +8,11 @@ import type { RecordingDocument } from '../recording/document.ts';
 import type { RenderEngine } from '../recording/engines.ts';
 import { type AudioOptions, renderJob } from '../recording/render-job.ts';
 import { SESSION_STATE_VERSION, type SessionState } from '../recording/session-state.ts';
-import { STATIC_PAYLOAD_TYPES } from '../rtp/static-payload-types.ts';
-import { type Captured, type CapturedFlow, keyOfFlow, readCaptured } from './captured.ts';
-import { type CapturedSession, capturedSessions } from './captured-session.ts';
+import { type CapturedSip, keyOfFlow, readCaptured } from './captured.ts';
+import { capturedSessions } from './captured-session.ts';
+import { rebuildSession } from './rebuild.ts';
 import { type MediaChoice, rewriteJournal } from './rewrite.ts';
+import { stateOfFlows, stateOfSession } from './state.ts';
 
 export interface RecoverOptions {
   /** Each recording gets a directory in it. */
@@ -48,34 +49,38 @@ export async function recoverFrom(path: string, options: RecoverOptions): Promis
 
 async function recoverCapture(file: string, options: RecoverOptions): Promise<Recovered[]> {
   const captured = readCaptured(file);
+  const { journalStreams } = captured;
+  if (journalStreams.length > 0) {
+    const streamOf = new Map(journalStreams.map(({ streamId }) => [streamId, streamId]));
+    const choice = { streamOf, fromMs: 0, toMs: Number.POSITIVE_INFINITY };
+    const state = { ...rebuildSession(randomUUID(), captured), source: 'import' as const };
+    return [await finishCapture(file, state, choice, captured.sip, options)];
+  }
   const sessions = capturedSessions(captured.sip);
   const recovered: Recovered[] = [];
   for (const session of sessions) {
     const endMs = session.endMs ?? Number.POSITIVE_INFINITY;
-    const streamOf = new Map(session.destinations);
-    // A journal of ours names its streams as the session does: in the order of their appearance.
-    for (const { interfaceName } of captured.flows) if (interfaceName) streamOf.set(interfaceName, interfaceName);
-    const choice = { streamOf, fromMs: session.startMs - MARGIN_MS, toMs: endMs + MARGIN_MS };
-    recovered.push(await finishCapture(file, stateOfSession(session), choice, session, options));
+    const choice = { streamOf: session.destinations, fromMs: session.startMs - MARGIN_MS, toMs: endMs + MARGIN_MS };
+    recovered.push(await finishCapture(file, stateOfSession(session), choice, session.messages, options));
   }
   if (sessions.length > 0) return recovered;
   const flows = captured.flows.filter(({ consecutive }) => consecutive >= MIN_RTP_PACKETS);
   if (flows.length === 0) throw new Error(`${file} holds no recording session and no RTP.`);
-  const streamOf = new Map(flows.map((flow, index) => [keyOfFlow(flow), flow.interfaceName ?? `s${index}`]));
+  const streamOf = new Map(flows.map((flow, index) => [keyOfFlow(flow), `s${index}`]));
   const choice = { streamOf, fromMs: 0, toMs: Number.POSITIVE_INFINITY };
-  return [await finishCapture(file, stateOfFlows(captured, flows), choice, null, options)];
+  return [await finishCapture(file, stateOfFlows(captured, flows), choice, [], options)];
 }
 
 async function finishCapture(
   file: string,
   state: SessionState,
   choice: MediaChoice,
-  session: CapturedSession | null,
+  messages: readonly CapturedSip[],
   options: RecoverOptions,
 ): Promise<Recovered> {
   mkdirSync(options.output, { recursive: true });
   const journalPath = join(options.output, `${state.recordingId}.pcapng.part`);
-  rewriteJournal(file, journalPath, choice, session?.messages ?? []);
+  rewriteJournal(file, journalPath, choice, messages);
   const recovered = await finish({ ...state, journalPath }, options);
   renameSync(journalPath, join(recovered.directory, 'capture.pcapng'));
   return recovered;
@@ -96,78 +101,4 @@ async function finish(
   for (let number = 2; existsSync(directory); number++) directory = join(output, `${name}_${number}`);
   renameSync(aside, directory);
   return { directory, document };
-}
-
-function stateOfSession(session: CapturedSession): SessionState {
-  const { startMs, endMs, call, streams, events, metadata, warnings, peer } = session;
-  return {
-    ...emptyState(startMs),
-    endReason: endMs === null ? 'interrupted' : 'ended',
-    endMs,
-    call,
-    streams,
-    events: [
-      { type: 'started', atMs: startMs },
-      ...events,
-      ...(endMs === null ? [] : [{ type: 'ended' as const, atMs: endMs }]),
-    ],
-    metadata,
-    warnings,
-    peer,
-  };
-}
-
-/** Without signalling: each flow is a stream, and nobody knows whose. */
-function stateOfFlows({ truncated }: Captured, flows: CapturedFlow[]): SessionState {
-  const warnings = [
-    { code: 'signalling-missing', message: 'The capture has no SIP: streams were found by their RTP alone.' },
-  ];
-  if (truncated) warnings.push({ code: 'capture-truncated', message: 'Parts of the capture could not be read.' });
-  return {
-    ...emptyState(Math.min(...flows.map(({ firstMs }) => firstMs))),
-    endReason: 'interrupted',
-    streams: flows.map(({ destination: { port }, interfaceName, payloadTypes }, index) => ({
-      streamId: interfaceName ?? `s${index}`,
-      key: String(index),
-      label: null,
-      formats: [...payloadTypes.keys()].flatMap((payloadType) => {
-        const known = STATIC_PAYLOAD_TYPES.get(payloadType);
-        return known ? [{ ...known, fmtp: null }] : [];
-      }),
-      receiving: true,
-      address: { rtpPort: port, rtcpPort: port + 1 },
-      present: true,
-    })),
-    warnings,
-  };
-}
-
-function emptyState(startMs: number): SessionState {
-  return {
-    version: SESSION_STATE_VERSION,
-    recordingId: randomUUID(),
-    source: 'import',
-    phase: 'sealed',
-    endReason: 'ended',
-    directory: '',
-    journalPath: '',
-    audioPath: '',
-    startMs,
-    endMs: null,
-    startWallMs: startMs,
-    clock: null,
-    call: {
-      participants: [],
-      identifiers: { sipCallId: '', communicationSessionId: null, sipSessionIds: [], groupId: null, vendor: {} },
-      statedStartMs: null,
-      extraHeaders: [],
-    },
-    streams: [],
-    events: [],
-    metadata: [],
-    warnings: [],
-    peer: null,
-    statistics: null,
-    door: null,
-  };
 }
