@@ -7,7 +7,7 @@ import type { RecordingClient } from '../../src/client/recording-client.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { type Fault, strike } from './faults.ts';
 import { FiledRecordings } from './filed.ts';
-import { judgeAll, type PlayedCall } from './judge.ts';
+import { judgeAll, type PlayedCall, type Struck } from './judge.ts';
 import { seededRandom } from './random.ts';
 import { RecorderProcess } from './recorder-process.ts';
 import { mountSmallDisk } from './small-disk.ts';
@@ -72,6 +72,7 @@ export class Arena {
   readonly #recorder: RecorderProcess;
   readonly #filed: FiledRecordings;
   readonly #played: PlayedCall[] = [];
+  readonly #history: Struck[] = [];
   #refused = 0;
   #goesOn = true;
 
@@ -101,9 +102,11 @@ export class Arena {
     await sleep(QUIET_MS);
     for (let count = 0; count < faults; count++) {
       await sleep(150 + random() * 300);
-      const sinceMs = systemClock.nowMs();
+      const fromMs = systemClock.nowMs();
       const fault = await strike(random, killShare, victim);
-      onFault(fault, systemClock.nowMs() - sinceMs);
+      const toMs = systemClock.nowMs();
+      this.#history.push({ fault, fromMs, toMs });
+      onFault(fault, toMs - fromMs);
     }
     await sleep(QUIET_MS);
     this.#goesOn = false;
@@ -122,7 +125,7 @@ export class Arena {
   async judge(): Promise<ArenaReport> {
     try {
       await this.#filed.look();
-      const verdict = await judgeAll(this.#archive, this.#played, this.#recorder.outages);
+      const verdict = await judgeAll(this.#archive, this.#played, this.#recorder.outages, this.#history);
       const left = this.#left();
       const failures = [...verdict.failures, ...this.#filed.failures];
       if (left > 0) failures.push(`${left} sessions are left in the spool`);

@@ -14,7 +14,14 @@ export interface PlayedCall {
   endedMs: number;
 }
 
-export interface Verdict {
+/** A fault, on this process's clock. */
+export interface Struck {
+  fault: string;
+  fromMs: number;
+  toMs: number;
+}
+
+interface Verdict {
   /** Empty: the recording is as good as the faults allow. */
   failures: string[];
   /** Windows heard, and windows missing within outages. */
@@ -33,6 +40,7 @@ export async function judgeAll(
   dataDirectory: string,
   played: readonly PlayedCall[],
   outages: readonly Outage[],
+  history: readonly Struck[],
 ): Promise<{ failures: string[]; windowsHeard: number; windowsExcused: number }> {
   const failures: string[] = [];
   const recordings: ListedRecording[] = [];
@@ -54,12 +62,22 @@ export async function judgeAll(
   let windowsExcused = 0;
   for (const call of played) {
     const verdict = judge(call, recordings, outages);
-    failures.push(...verdict.failures);
+    if (verdict.failures.length > 0) failures.push(...verdict.failures, storyOf(call, history));
     windowsHeard += verdict.heard;
     windowsExcused += verdict.excused;
   }
   return { failures, windowsHeard, windowsExcused };
 }
+
+/** What befell its recorder while it ran, in ms of the call. */
+function storyOf({ callId, streams, endedMs }: PlayedCall, history: readonly Struck[]): string {
+  const startedMs = streams[0]?.startedMs ?? endedMs;
+  const during = history.filter(({ fromMs, toMs }) => toMs > startedMs - 5_000 && fromMs < endedMs + 1_000);
+  const told = during.map(({ fault, fromMs, toMs }) => `${fault} ${span(fromMs - startedMs, toMs - startedMs)}`);
+  return `  call ${callId} lasted ${span(0, endedMs - startedMs)} ms; meanwhile: ${told.join(', ')}`;
+}
+
+const span = (fromMs: number, toMs: number) => `${Math.round(fromMs)}…${Math.round(toMs)}`;
 
 function judge(call: PlayedCall, recordings: readonly ListedRecording[], outages: readonly Outage[]): Verdict {
   const own = recordings.filter(({ document }) => document.call.sipCallId === call.callId);
