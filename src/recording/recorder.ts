@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import type { ClockOrigin } from '../lib/clock-origin.ts';
+import { within } from '../lib/deadline.ts';
 import { RecorderError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import {
@@ -29,6 +30,9 @@ import type { RecordingNews } from './news.ts';
 import type { ActiveRecording, Recorder, StartRecording } from './recorder-interface.ts';
 import { type AppliedRule, RecordingRules } from './rules.ts';
 import { type EndReason, SESSION_STATE_VERSION, type SessionState, type SessionStream } from './session-state.ts';
+
+/** As long as new recordings are taken on a disk that does not answer (admission.ts). */
+const DISK_ANSWERS_MS = 3_000;
 
 export interface RecorderParts {
   capture: CaptureEngine;
@@ -167,23 +171,24 @@ export class LiveRecorder implements Recorder, RecordingControl {
     const { archive, capture } = this.#parts;
     const recordingId = randomUUID();
     const log = this.#parts.log.child({ recordingId, callId: request.call.identifiers.sipCallId });
-    const paths = await archive.createSession(recordingId);
-    const state = initialState(recordingId, request, paths, this.#parts, rule);
-
+    const creating = archive.createSession(recordingId);
+    let opening: Promise<CaptureSession> | undefined;
     let recording: LiveRecording | undefined;
-    let session: CaptureSession | undefined;
+    const state = initialState(recordingId, request, this.#parts, rule);
     try {
+      Object.assign(state, await this.#soon(creating));
       const announced = request.streams.find((stream) => stream.announced)?.announced;
       const events = this.#captureEvents(() => recording, log);
-      session = await capture.open(recordingId, paths.journalPath, events, announced);
+      opening = capture.open(recordingId, state.journalPath, events, announced);
+      const session = await this.#soon(opening);
       recording = this.#live({ state, capture: session, log }, request);
       await recording.addStreams(request.streams);
       state.events.unshift({ type: 'started', atMs: state.startMs });
-      await archive.saveSession(state);
+      await this.#soon(archive.saveSession(state));
     } catch (error) {
       recording?.abort();
       // Not waited for: on a failing disk it takes seconds, and the client is to try its next recorder at once.
-      void this.#cleanUp(recordingId, session, log);
+      void this.#cleanUp(recordingId, [creating, opening], log);
       throw error;
     }
     this.#running.set(recordingId, { recording, onEnded: request.onEnded });
@@ -246,7 +251,21 @@ export class LiveRecorder implements Recorder, RecordingControl {
     };
   }
 
-  async #cleanUp(recordingId: string, session: CaptureSession | undefined, log: Log): Promise<void> {
+  /** A disk that hangs must not keep clients waiting: they have other recorders. */
+  #soon<T>(work: Promise<T>): Promise<T> {
+    const hangs = () =>
+      new RecorderError('STORAGE_FAILED', `The file system has not answered for ${DISK_ANSWERS_MS / 1000} s.`);
+    return within(this.#parts.clock, DISK_ANSWERS_MS, work, hangs);
+  }
+
+  async #cleanUp(
+    recordingId: string,
+    [creating, opening]: [Promise<unknown>, Promise<CaptureSession> | undefined],
+    log: Log,
+  ): Promise<void> {
+    // Both may still be on their way.
+    await creating.catch(() => {});
+    const session = await opening?.catch(() => undefined);
     await session?.seal();
     await this.#parts.archive
       .discardSession(recordingId)
@@ -278,7 +297,6 @@ export class LiveRecorder implements Recorder, RecordingControl {
 function initialState(
   recordingId: string,
   request: StartRecording,
-  paths: { directory: string; journalPath: string; audioPath: string },
   { clock, clockOrigin }: Pick<RecorderParts, 'clock' | 'clockOrigin'>,
   rule: AppliedRule | null,
 ): SessionState {
@@ -288,7 +306,9 @@ function initialState(
     source: request.source,
     phase: 'recording',
     endReason: null,
-    ...paths,
+    directory: '',
+    journalPath: '',
+    audioPath: '',
     startMs: clock.nowMs(),
     endMs: null,
     startWallMs: clock.wallMs(),

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordingClient } from '../../src/client/recording-client.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 import { type Fault, strike } from './faults.ts';
 import { FiledRecordings } from './filed.ts';
 import { judgeAll, type PlayedCall, type Struck } from './judge.ts';
 import { seededRandom } from './random.ts';
 import { RecorderProcess } from './recorder-process.ts';
-import { mountSmallDisk } from './small-disk.ts';
 import { spokenClock } from './spoken-clock.ts';
 
 export interface ArenaPlan {

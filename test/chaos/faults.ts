@@ -1,9 +1,9 @@
 // What is done to a recorder, and what that allows it to lose (RecorderProcess keeps account of it).
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { SmallDisk } from '../support/small-disk.ts';
 import type { FiledRecordings } from './filed.ts';
 import type { RecorderProcess } from './recorder-process.ts';
-import type { SmallDisk } from './small-disk.ts';
 
 export interface Victim {
   recorder: RecorderProcess;

@@ -50,6 +50,42 @@ describe('start', () => {
     expect(archive.saved.at(-1)?.events).toEqual([{ type: 'started', atMs: clock.nowMs() }]);
   });
 
+  test('on a disk that hangs it is refused after three seconds, and cleared away when the disk has answered', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const create = archive.createSession.bind(archive);
+    archive.createSession = async (id) => {
+      await promise;
+      return create(id);
+    };
+    const refused = expect(recorder.start(startRequest())).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    await settle();
+    clock.advance(3_000);
+    await refused;
+    expect(recorder.activeRecordings).toBe(0);
+    expect(archive.discarded).toEqual([]);
+    resolve();
+    await settle();
+    expect(archive.discarded).toHaveLength(1);
+    expect(capture.sessions).toEqual([]);
+  });
+
+  test('a journal that opens too late is closed again', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const open = capture.open.bind(capture);
+    capture.open = async (...args: Parameters<typeof open>) => {
+      await promise;
+      return open(...args);
+    };
+    const refused = expect(recorder.start(startRequest())).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
+    await settle();
+    clock.advance(3_000);
+    await refused;
+    resolve();
+    await settle();
+    expect(capture.sessions[0]?.seals).toBe(1);
+    expect(archive.discarded).toHaveLength(1);
+  });
+
   test('a start that fails half-way leaves nothing behind', async () => {
     capture.failStream = { nth: 2, error: new RecorderError('NO_PORTS') };
     await expect(recorder.start(startRequest())).rejects.toMatchObject({ code: 'NO_PORTS' });
