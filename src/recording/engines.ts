@@ -1,5 +1,7 @@
 // The engines that the heart needs, as interfaces. capture/, render/ and archive/ implement them; they import this, never the reverse.
+import type { DeclaredFormat } from './declared-formats.ts';
 import type { RecordingDocument } from './document.ts';
+
 import type {
   AnnouncedAddress,
   AnnouncedPort,
@@ -136,7 +138,7 @@ export interface RenderStream {
   streamId: string;
   label: string | null;
   /** Every format declared for this stream during the call. A payload type not found here is looked up in the other streams'. */
-  formats: MediaFormat[];
+  formats: DeclaredFormat[];
   /** 0 is left. Several streams on one channel are mixed. */
   channel: number;
   /** `rtp-time`: RTP timestamps place packets inside a stretch. `arrival`: they are not to be trusted (mod_oreka). */

@@ -10,6 +10,7 @@ import type { Log } from '../lib/log.ts';
 import { Timers } from '../lib/timers.ts';
 import type { Warning } from './call.ts';
 import type { ControlOrder, LiveRecordingView } from './control.ts';
+import { currentFormats, declareFormats } from './declared-formats.ts';
 import { describeLive } from './describe-live.ts';
 import type { CaptureSession, RenderJob } from './engines.ts';
 import { maskKeys } from './key-masking.ts';
@@ -252,7 +253,7 @@ export class LiveRecording implements ActiveRecording {
         detail: changes,
       });
     }
-    stream.formats = mergeFormats(stream.formats, offered.formats);
+    stream.formats = declareFormats(stream.formats, offered.formats, this.#parts.clock.nowMs());
     stream.label = offered.label ?? stream.label;
     if (offered.srtp) stream.srtp = offered.srtp;
     if (stream.receiving !== offered.sending) {
@@ -260,7 +261,8 @@ export class LiveRecording implements ActiveRecording {
       const type = offered.sending ? 'resume' : 'hold';
       this.#event({ type, atMs: this.#parts.clock.nowMs(), streamId: stream.streamId });
     }
-    const { streamId, formats, srtp } = stream;
+    const { streamId, srtp } = stream;
+    const formats = currentFormats(stream.formats);
     await this.#parts.capture.updateStream(streamId, { formats, receiving: takesMedia(stream), ...(srtp && { srtp }) });
   }
 
@@ -379,10 +381,4 @@ export function inactivityLimitMs(state: SessionState, limits: Omit<RecordingLim
   const streams = state.streams.filter(({ present }) => present);
   const held = streams.length > 0 && streams.every((stream) => !takesMedia(stream));
   return state.inactivityMs ?? (held ? limits.holdInactivityMs : limits.inactivityMs);
-}
-
-function mergeFormats(known: MediaFormat[], offered: MediaFormat[]): MediaFormat[] {
-  // The latest declaration of a payload type comes first, so that it wins a look-up; older ones stay for older packets.
-  const older = known.filter((format) => !offered.some((other) => isDeepStrictEqual(format, other)));
-  return [...offered, ...older].slice(0, 256);
 }

@@ -1,4 +1,5 @@
 // The recorder: starts recordings within its limits, knows the running ones, hands sealed ones to the finisher.
+
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import type { ClockOrigin } from '../lib/clock-origin.ts';
@@ -14,6 +15,7 @@ import {
   type RefusalCode,
 } from './admission.ts';
 import type { ControlOrder, LiveRecordingView, RecordingControl } from './control.ts';
+import { currentFormats } from './declared-formats.ts';
 import type {
   ArchiveEngine,
   CaptureEngine,
@@ -332,6 +334,7 @@ function told(rule: AppliedRule | null): { rule?: string } {
 }
 
 function restoredStream(stream: SessionStream): RestoredStream {
-  const { streamId, label, formats, address, announced = null, srtp } = stream;
+  const { streamId, label, address, announced = null, srtp } = stream;
+  const formats = currentFormats(stream.formats);
   return { streamId, label, formats, receiving: takesMedia(stream), address, announced, ...(srtp && { srtp }) };
 }

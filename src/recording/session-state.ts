@@ -1,7 +1,9 @@
 // session.json: what another process needs to go on with a recording, or to finish it. Replaced atomically beside the journal.
+
 import type { ClockOrigin } from '../lib/clock-origin.ts';
 import type { CallDescription, RawMetadata, Warning } from './call.ts';
-import type { AnnouncedAddress, MediaFormat, StreamAddress, StreamSrtp, StreamStatistics } from './media.ts';
+import type { DeclaredFormat } from './declared-formats.ts';
+import type { AnnouncedAddress, StreamAddress, StreamSrtp, StreamStatistics } from './media.ts';
 import type { PauseMark } from './pauses.ts';
 import type { AppliedRule } from './rules.ts';
 
@@ -59,7 +61,7 @@ export interface SessionStream {
   key: string;
   label: string | null;
   /** Every format that the stream was ever offered with. */
-  formats: MediaFormat[];
+  formats: DeclaredFormat[];
   /** The client sends: no hold of its own. */
   receiving: boolean;
   /** Our own pause, or a rule's discard; its media is dropped whatever the client does. */

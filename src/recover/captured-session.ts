@@ -1,5 +1,7 @@
 // One recording session read out of captured SIP: who takes part, where each stream was sent, when it was held.
+
 import type { Warning } from '../recording/call.ts';
+import { declareFormats } from '../recording/declared-formats.ts';
 import type { SessionEvent, SessionState, SessionStream } from '../recording/session-state.ts';
 import { describeCall } from '../siprec/call-description.ts';
 import { judgeInvite } from '../siprec/invite.ts';
@@ -173,7 +175,7 @@ class SessionReading {
       }
       this.#streams.push(stream);
     }
-    stream.formats = [...line.formats, ...stream.formats].slice(0, 256);
+    stream.formats = declareFormats(stream.formats, line.formats, timeMs);
     if (stream.receiving === line.held) {
       stream.receiving = !line.held;
       this.#events.push({ type: line.held ? 'hold' : 'resume', atMs: timeMs, streamId: stream.streamId });

@@ -1,4 +1,5 @@
 // Pass 1: reads the whole journal once and learns everything but the samples: figures, stretches, events.
+import { currentFormats } from '../recording/declared-formats.ts';
 import type { RenderedStream, RenderJob } from '../recording/engines.ts';
 import { RtpStatisticsCounter } from '../rtp/statistics.ts';
 import { ArrivalChain } from './arrival-chain.ts';
@@ -107,7 +108,7 @@ class StreamAnalyser {
     this.#payloads = new PayloadTypes(stream, job.streams);
     this.#rates = rates;
     this.#ratedPayloads = new RatedPayloads(this.#payloads, rates.parts);
-    this.#statistics = new RtpStatisticsCounter(stream.formats);
+    this.#statistics = new RtpStatisticsCounter(currentFormats(stream.formats));
     this.#finder = new StretchFinder(LIMITS[stream.placement]);
     this.#sequenceClock = stream.placement === 'arrival' ? new SequenceClock() : null;
     this.#sources = new SourceWatch(stream.streamId, events);
@@ -123,7 +124,7 @@ class StreamAnalyser {
     this.#sources.observe(walk);
     const { header } = walk;
     const isNew = this.#statistics.observe(header, walk.unixMs) !== 'duplicate';
-    const meaning = this.#ratedPayloads.next(header);
+    const meaning = this.#ratedPayloads.next(header, walk.unixMs);
     switch (meaning.kind) {
       case 'audio': {
         const samples = meaning.decoder.samplesIn(header.payloadEnd - header.payloadStart);
@@ -182,8 +183,8 @@ class StreamAnalyser {
   #codecs(payloadTypes: Record<number, number>): string[] {
     const packetsByName = new Map<string, number>();
     for (const [payloadType, packets] of Object.entries(payloadTypes)) {
-      const { name } = this.#payloads.of(Number(payloadType));
-      packetsByName.set(name, (packetsByName.get(name) ?? 0) + packets);
+      for (const { name } of this.#payloads.allOf(Number(payloadType)))
+        packetsByName.set(name, (packetsByName.get(name) ?? 0) + packets);
     }
     return [...packetsByName].sort((a, b) => b[1] - a[1]).map(([name]) => name);
   }

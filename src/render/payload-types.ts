@@ -1,4 +1,6 @@
 // What each payload type of a stream means in this job (RFC 3551 §6, RFC 3264 §6.1).
+
+import { formatAt } from '../recording/declared-formats.ts';
 import type { RenderStream } from '../recording/engines.ts';
 import type { MediaFormat } from '../recording/media.ts';
 import { STATIC_PAYLOAD_TYPES } from '../rtp/static-payload-types.ts';
@@ -16,26 +18,38 @@ export type PayloadMeaning =
 
 /**
  * Looks up payload types for one stream: its own formats, then those of the job's other streams (a sender uses the
- * numbers of the far side's SDP, which may be in the other m-line only), then the static table. Where one number was
- * declared twice during the call, the last declaration counts. Each stream has its own decoders.
+ * numbers of the far side's SDP, which may be in the other m-line only), then the static table. A number that was given
+ * another meaning during the call means what it meant when the packet came. Each stream has its own decoders.
  */
 export class PayloadTypes {
   readonly #stream: RenderStream;
   readonly #others: readonly RenderStream[];
   readonly #meanings: (PayloadMeaning | undefined)[] = new Array(128).fill(undefined);
+  /** Of the numbers that had more than one: what was looked up, by declaration. */
+  readonly #changing = new Map<number, Map<MediaFormat | null, PayloadMeaning>>();
 
   constructor(stream: RenderStream, all: readonly RenderStream[]) {
     this.#stream = stream;
     this.#others = all.filter((other) => other !== stream);
+    for (const { payloadType, untilMs } of all.flatMap(({ formats }) => formats))
+      if (untilMs !== undefined) this.#changing.set(payloadType, new Map());
   }
 
-  /** `payloadType` is 0–127. */
-  of(payloadType: number): PayloadMeaning {
+  /** `payloadType` is 0–127; `unixMs` is when the packet came. */
+  of(payloadType: number, unixMs = Number.POSITIVE_INFINITY): PayloadMeaning {
     const known = this.#meanings[payloadType];
     if (known !== undefined) return known;
-    const meaning = this.#find(payloadType);
+    const changing = this.#changing.get(payloadType);
+    if (changing) return this.#changed(payloadType, unixMs, changing);
+    const meaning = this.#find(payloadType, this.#declared(payloadType, unixMs));
     this.#meanings[payloadType] = meaning;
     return meaning;
+  }
+
+  /** All that the number was taken for in what has been looked up. */
+  allOf(payloadType: number): PayloadMeaning[] {
+    const changing = [...(this.#changing.get(payloadType)?.values() ?? [])];
+    return changing.length > 0 ? changing : [this.of(payloadType)];
   }
 
   /** What a G.711 payload type means at another rate or with interleaved channels; made anew with each call. */
@@ -60,8 +74,16 @@ export class PayloadTypes {
     return format === null ? `payload type ${payloadType}` : `${format.encoding.toUpperCase()}/${format.clockRateHz}`;
   }
 
-  #find(payloadType: number): PayloadMeaning {
-    const format = this.#declared(payloadType);
+  #changed(payloadType: number, unixMs: number, meanings: Map<MediaFormat | null, PayloadMeaning>): PayloadMeaning {
+    const format = this.#declared(payloadType, unixMs);
+    const known = meanings.get(format);
+    if (known !== undefined) return known;
+    const meaning = this.#find(payloadType, format);
+    meanings.set(format, meaning);
+    return meaning;
+  }
+
+  #find(payloadType: number, format: MediaFormat | null): PayloadMeaning {
     if (format === null) return { kind: 'undecodable', name: `unknown-${payloadType}` };
     const encoding = format.encoding.toUpperCase();
     const clockRateHz = this.#trustedClockRate(encoding, format.clockRateHz);
@@ -79,13 +101,10 @@ export class PayloadTypes {
     return this.#stream.placement === 'arrival' && isG711 ? 8000 : declaredHz;
   }
 
-  #declared(payloadType: number): MediaFormat | null {
-    const isIt = (format: MediaFormat) => format.payloadType === payloadType;
-    const own = this.#stream.formats.findLast(isIt);
-    if (own !== undefined) return own;
-    for (const other of this.#others) {
-      const found = other.formats.findLast(isIt);
-      if (found !== undefined) return found;
+  #declared(payloadType: number, unixMs = Number.POSITIVE_INFINITY): MediaFormat | null {
+    for (const { formats } of [this.#stream, ...this.#others]) {
+      const found = formatAt(formats, payloadType, unixMs);
+      if (found !== null) return found;
     }
     const fixed = STATIC_PAYLOAD_TYPES.get(payloadType);
     return fixed === undefined ? null : { ...fixed, fmtp: null };

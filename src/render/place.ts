@@ -62,7 +62,7 @@ class Placer {
   place(walk: JournalWalk, covered: boolean): void {
     const { header } = walk;
     this.#countMissing(header.ssrc, header.sequenceNumber);
-    const meaning = this.#payloads.next(header);
+    const meaning = this.#payloads.next(header, walk.unixMs);
     if (meaning.kind !== 'audio') return;
     const { decoder } = meaning;
     const samples = decoder.samplesIn(header.payloadEnd - header.payloadStart);

@@ -18,9 +18,9 @@ export class RatedPayloads {
   }
 
   /** Of the next packet. */
-  next(header: { payloadType: number; payloadStart: number; payloadEnd: number }): PayloadMeaning {
+  next(header: { payloadType: number; payloadStart: number; payloadEnd: number }, unixMs: number): PayloadMeaning {
     const { payloadType } = header;
-    if (this.#parts.length === 0) return this.#payloads.of(payloadType);
+    if (this.#parts.length === 0) return this.#payloads.of(payloadType, unixMs);
     const isCounted = header.payloadEnd > header.payloadStart && this.#payloads.g711Table(payloadType) !== null;
     if (!isCounted) return this.#payloads.of(payloadType);
     const packet = this.#packet++;

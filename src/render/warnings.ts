@@ -97,13 +97,15 @@ function findingOf({ rateHz, layout }: RatePart): string {
 function undecodableCodecs(stream: StreamAnalysis): { codec: string; packets: number }[] {
   const codecs = new Map<string, number>();
   for (const [payloadType, packets] of Object.entries(stream.figures.payloadTypes)) {
-    const meaning = stream.payloads.of(Number(payloadType));
-    const rateRefused =
-      stream.rates.parts.length === 0 &&
-      meaning.kind === 'audio' &&
-      !stream.sampleRates.includes(meaning.decoder.sampleRateHz);
-    if (meaning.kind === 'undecodable' || rateRefused) {
-      codecs.set(meaning.name, (codecs.get(meaning.name) ?? 0) + packets);
+    for (const meaning of stream.payloads.allOf(Number(payloadType))) {
+      const rateRefused =
+        stream.rates.parts.length === 0 &&
+        meaning.kind === 'audio' &&
+        !stream.sampleRates.includes(meaning.decoder.sampleRateHz);
+      if (meaning.kind !== 'undecodable' && !rateRefused) continue;
+      // The packets of a number that changed its meaning are counted together.
+      const most = Math.min(packets, stream.figures.undecodable);
+      codecs.set(meaning.name, (codecs.get(meaning.name) ?? 0) + most);
     }
   }
   return [...codecs].map(([codec, packets]) => ({ codec, packets }));

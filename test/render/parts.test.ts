@@ -273,7 +273,7 @@ describe('events', () => {
 
 describe('payload types', () => {
   const streams = jobIn('/', [
-    { streamId: 's0', formats: [PCMU, { ...PCMA, payloadType: 96 }, { ...PCMU, payloadType: 96 }] },
+    { streamId: 's0', formats: [PCMU, { ...PCMU, payloadType: 96 }, { ...PCMA, payloadType: 96, untilMs: 1_000 }] },
     {
       streamId: 's1',
       formats: [PCMU, EVENTS, { ...PCMA, payloadType: 0 }, { ...PCMA, payloadType: 110, channels: 2 }],
@@ -294,6 +294,20 @@ describe('payload types', () => {
   ])('%i: own formats, the others’, the static table', (payloadType, kind, name) => {
     const { kind: foundKind, name: foundName } = types.of(payloadType);
     expect([foundKind, foundName]).toEqual([kind, name]);
+  });
+
+  test('a number that was given another meaning: as it was when the packet came, also in the other stream', () => {
+    const names = [999, 1_000, 2_000].map((unixMs) => types.of(96, unixMs).name);
+    expect(names).toEqual(['PCMA/8000', 'PCMU/8000', 'PCMU/8000']);
+    expect(types.of(96, 1_000)).toBe(types.of(96, 5_000));
+    expect(
+      types
+        .allOf(96)
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(['PCMA/8000', 'PCMU/8000']);
+    expect(types.allOf(0).map(({ name }) => name)).toEqual(['PCMU/8000']);
+    expect(new PayloadTypes(streams[1]!, streams).of(96, 0).name).toBe('PCMA/8000');
   });
 });
 

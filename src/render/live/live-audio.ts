@@ -77,12 +77,12 @@ export class LiveAudio {
     track.add(buffer, this.#header, timeMs);
   }
 
-  /** None for SIP, and for packets that could not be decrypted. A track is made anew when its stream has moved to another side. */
+  /** None for SIP, and for packets that could not be decrypted. A track is made anew when its stream has moved to another side or has further formats. */
   #trackOf(streamId: string, job: RenderJob): LiveTrack | null {
     const stream = job.streams.find((one) => one.streamId === streamId);
     if (!stream) return null;
     const known = this.#tracks.get(streamId);
-    if (known?.channel === stream.channel) return known;
+    if (known?.channel === stream.channel && known.formatCount === stream.formats.length) return known;
     const track = new LiveTrack(stream, new PayloadTypes(stream, job.streams), this.sampleRateHz);
     this.#tracks.set(streamId, track);
     return track;

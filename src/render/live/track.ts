@@ -14,6 +14,8 @@ const MAX_PACKET_SAMPLES = 9_600;
 /** Positions are samples of the output since Unix time 0. */
 export class LiveTrack {
   readonly channel: number;
+  /** How many formats its stream had. */
+  readonly formatCount: number;
   readonly #types: PayloadTypes;
   readonly #byArrival: boolean;
   readonly #rateHz: number;
@@ -27,8 +29,9 @@ export class LiveTrack {
   /** Behind the last packet. */
   #end = 0;
 
-  constructor({ channel, placement }: RenderStream, types: PayloadTypes, rateHz: number) {
+  constructor({ channel, placement, formats }: RenderStream, types: PayloadTypes, rateHz: number) {
     this.channel = channel;
+    this.formatCount = formats.length;
     this.#types = types;
     this.#byArrival = placement === 'arrival';
     this.#rateHz = rateHz;
@@ -37,7 +40,7 @@ export class LiveTrack {
 
   /** Duplicates overwrite themselves; whatever is no decodable audio leaves silence. */
   add(buffer: Uint8Array, header: RtpHeader, arrivalMs: number): void {
-    const meaning = this.#types.of(header.payloadType);
+    const meaning = this.#types.of(header.payloadType, arrivalMs);
     if (meaning.kind !== 'audio') return;
     const { decoder, ticksPerSample } = meaning;
     const samples = decoder.samplesIn(header.payloadEnd - header.payloadStart);

@@ -174,6 +174,35 @@ describe('streams that change', () => {
     );
   });
 
+  test('a payload type that means something else from then on, and its old meaning once more: each packet as it was meant', async () => {
+    const as = (encoding: string) => {
+      const line = `m=audio $1 RTP/AVP 97\r\na=rtpmap:97 ${encoding}/8000`;
+      return offer('0', '1').replace(/m=audio (\d+) RTP\/AVP 0/g, line);
+    };
+    await client.call({ sdp: as('PCMA'), metadata: both });
+    for (const encoding of ['PCMA', 'PCMU', 'PCMA']) {
+      await client.send('INVITE', { sdp: as(encoding) });
+      recorder.hush();
+      const format = { ...PCMA, payloadType: 97, encoding };
+      recorder.talk({ port: client.port(0), hz: alice, format }, { port: client.port(1), hz: bob, format });
+      await recorder.pass(1_000);
+    }
+    const call = await end();
+    for (const fromMs of [50, 1_100, 2_100]) {
+      expect([call.hears(0, alice, fromMs, fromMs + 800), call.hears(1, bob, fromMs, fromMs + 800)]).toEqual([
+        true,
+        true,
+      ]);
+      // The wrong table would still have the tone, at another loudness.
+      for (const [channel, hz] of [alice, bob].entries())
+        expect(call.level(channel, hz, fromMs, fromMs + 800)).toBeCloseTo(call.level(channel, hz, 50, 850), 0);
+    }
+    expect(call.document.streams.map(({ codecs }) => codecs.toSorted())).toEqual([
+      ['PCMA/8000', 'PCMU/8000'],
+      ['PCMA/8000', 'PCMU/8000'],
+    ]);
+  });
+
   test('another port and address of the client change nothing: our ports stay', async () => {
     await begin();
     const ports = [client.port(0), client.port(1)];
