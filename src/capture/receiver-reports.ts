@@ -12,6 +12,8 @@ import { MAX_SSRCS, type RtpStatisticsCounter } from '../rtp/statistics.ts';
 
 /** One report, its blocks and a CNAME of full length. */
 const REPORT_OCTETS = 1200;
+/** Where this thread makes its reports, one at a time. */
+const octets = Buffer.alloc(REPORT_OCTETS);
 
 /**
  * Two members and one of them silent: the RFC's interval is its minimum, so only the randomisation of A.7 is left.
@@ -23,7 +25,6 @@ export class ReceiverReports {
   readonly #cname: string;
   readonly #random: () => number;
   readonly #memories = new Map<number, ReportMemory>();
-  readonly #octets = Buffer.alloc(REPORT_OCTETS);
   #dueMs: number;
   #packetsReported = 0;
 
@@ -47,7 +48,7 @@ export class ReceiverReports {
 
   /**
    * @returns the report if one is due and packets came since the last one, otherwise null.
-   * Valid until the next call.
+   * Valid until any other report of this thread.
    */
   reportIfDue(counter: RtpStatisticsCounter, nowMs: number): Uint8Array | null {
     if (nowMs < this.#dueMs) return null;
@@ -61,7 +62,7 @@ export class ReceiverReports {
       if (!memory || blocks.length >= MAX_REPORT_BLOCKS) break;
       if (source.sequence.expected > memory.expectedPrior) blocks.push(makeReportBlock(source, memory, nowMs));
     }
-    return this.#octets.subarray(0, writeReceiverReport(this.#octets, this.ssrc, blocks, this.#cname));
+    return octets.subarray(0, writeReceiverReport(octets, this.ssrc, blocks, this.#cname));
   }
 
   #memory(ssrc: number): ReportMemory | null {

@@ -57,10 +57,11 @@ export class RtpStatisticsCounter {
 
   readonly #bySsrc = new Map<number, SsrcStatistics>();
   readonly #ssrcs: number[] = [];
-  readonly #packetsByType = new Float64Array(128);
-  readonly #clockRateHz = new Float64Array(128);
+  readonly #packetsByType = new Map<number, number>();
+  /** What the description says; 0 is left out of jitter. */
+  readonly #clockRateHz = new Map<number, number>();
   #current: SsrcStatistics | null = null;
-  // The payload type in use now: arrays are only touched when it changes.
+  // The payload type in use now: maps are only touched when it changes.
   #payloadType = -1;
   #typePackets = 0;
   #typeClockRateHz = 0;
@@ -79,14 +80,11 @@ export class RtpStatisticsCounter {
    * Telephone events are left out of jitter: their timestamp stands still while the event lasts (RFC 4733 §2.2).
    */
   setClocks(clocks: readonly RtpClock[]): void {
-    for (const { payloadType, clockRateHz } of STATIC_PAYLOAD_TYPES.values()) {
-      if (this.#clockRateHz[payloadType] === 0) this.#clockRateHz[payloadType] = clockRateHz;
-    }
     for (const { payloadType, encoding, clockRateHz } of clocks) {
       const counted = encoding.toUpperCase() !== 'TELEPHONE-EVENT' && clockRateHz > 0;
-      if (payloadType >= 0 && payloadType < 128) this.#clockRateHz[payloadType] = counted ? clockRateHz : 0;
+      if (payloadType >= 0 && payloadType < 128) this.#clockRateHz.set(payloadType, counted ? clockRateHz : 0);
     }
-    if (this.#payloadType >= 0) this.#typeClockRateHz = this.#clockRateHz[this.#payloadType]!;
+    this.#typeClockRateHz = this.#rateOf(this.#payloadType);
   }
 
   /** Takes note of a packet that belongs to this stream. `arrivalMs` is Unix ms with a fraction. */
@@ -145,10 +143,7 @@ export class RtpStatisticsCounter {
       reordered += sequence.reordered;
     }
     this.#switchType(this.#payloadType);
-    const payloadTypes: Record<number, number> = {};
-    this.#packetsByType.forEach((count, payloadType) => {
-      if (count > 0) payloadTypes[payloadType] = count;
-    });
+    const payloadTypes = Object.fromEntries([...this.#packetsByType].filter(([, count]) => count > 0));
     return {
       packets: this.packets,
       octets: this.octets,
@@ -165,10 +160,16 @@ export class RtpStatisticsCounter {
 
   #switchType(payloadType: number): void {
     const previous = this.#payloadType;
-    if (previous >= 0) this.#packetsByType[previous] = this.#packetsByType[previous]! + this.#typePackets;
+    if (previous >= 0) {
+      this.#packetsByType.set(previous, (this.#packetsByType.get(previous) ?? 0) + this.#typePackets);
+    }
     this.#typePackets = 0;
     this.#payloadType = payloadType;
-    this.#typeClockRateHz = payloadType < 0 ? 0 : this.#clockRateHz[payloadType]!;
+    this.#typeClockRateHz = this.#rateOf(payloadType);
+  }
+
+  #rateOf(payloadType: number): number {
+    return this.#clockRateHz.get(payloadType) ?? STATIC_PAYLOAD_TYPES.get(payloadType)?.clockRateHz ?? 0;
   }
 
   #switchTo(ssrc: number): SsrcStatistics {
