@@ -35,7 +35,8 @@ interface VconDialog {
   originator?: number;
   mediatype: string;
   filename: string;
-  party_history?: { party: number; time: string; event: string; dtmf?: string }[];
+  party_history?: { party: number; time: string; event: string; button?: string }[];
+  session_id?: { local: string; remote: string };
   url?: string;
   content_hash?: string;
   body?: string;
@@ -76,6 +77,7 @@ export function vconOf(document: RecordingDocument, content: VconContent): Vcon 
         ...(caller >= 0 && parties.flat()[0] !== caller && { originator: caller }),
         mediatype: 'audio/x-wav',
         filename: file.name,
+        ...sessionId(document.call.sipSessionIds),
         ...(history.length > 0 && { party_history: history }),
         ...content,
       },
@@ -104,12 +106,22 @@ function dialogParties(participants: RecordedParticipant[], channels: number): n
   return participants.map((_, index) => index);
 }
 
+/** RFC 7989 §7. */
+const NIL = '0'.repeat(32);
+
+/** Of several nobody says whose they are: the draft wants one for all parties, or one for each. */
+function sessionId([text, ...others]: string[]): Pick<VconDialog, 'session_id'> {
+  const [, local, remote = NIL] = /^([0-9a-f]{32})(?:;remote=([0-9a-f]{32}))?$/i.exec(text ?? '') ?? [];
+  if (local === undefined || others.length > 0) return {};
+  return { session_id: { local: local.toLowerCase(), remote: remote.toLowerCase() } };
+}
+
 const HISTORY: Partial<Record<TimelineEvent['type'], string>> = {
   joined: 'join',
   left: 'drop',
   hold: 'hold',
   resume: 'unhold',
-  dtmf: 'dtmfdown',
+  dtmf: 'keydown',
 };
 
 /** What of the timeline the format has a word for, and a party that it happened to. */
@@ -119,7 +131,7 @@ function partyHistory({ timeline, streams, participants }: RecordingDocument) {
     const sender = participantId ?? streams.find((stream) => stream.id === streamId)?.participantId;
     const party = participants.findIndex((participant) => participant.id === sender);
     if (event === undefined || party < 0 || (type === 'dtmf' && digit === undefined)) return [];
-    return [{ party, time, event, ...(digit !== undefined && { dtmf: digit }) }];
+    return [{ party, time, event, ...(digit !== undefined && { button: digit }) }];
   });
 }
 

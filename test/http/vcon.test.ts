@@ -55,7 +55,7 @@ describe('what stands in it', () => {
         filename: 'audio.wav',
         party_history: [
           { party: 1, time: at.time, event: 'join' },
-          { party: 0, time: at.time, event: 'dtmfdown', dtmf: '5' },
+          { party: 0, time: at.time, event: 'keydown', button: '5' },
         ],
         ...EXTERNAL,
       },
@@ -86,6 +86,15 @@ describe('what stands in it', () => {
     expect(dialog!.parties).toEqual(parties);
     expect(dialog!.originator).toBe(originator);
     expect(partiesFitChannels(dialog!.parties, over.audio?.channels ?? 2)).toBe(true);
+  });
+
+  test('a session id that all parties share, with the nil UUID where one end has none', () => {
+    const [a, b] = ['ab30317f1a784dc48ff824d0d3715d86', '47755a9de7794ba387653f2099600ef2'];
+    const of = (...sipSessionIds: string[]) =>
+      exported({ call: { ...exampleDocument().call, sipSessionIds } }).dialog[0]!.session_id;
+    expect(of(`${a};remote=${b}`)).toEqual({ local: a, remote: b });
+    expect(of(a.toUpperCase())).toEqual({ local: a, remote: '0'.repeat(32) });
+    for (const ids of [[], [a, b], ['whatever it is']]) expect(of(...ids)).toBeUndefined();
   });
 
   test('without audio there is none', () => {

@@ -45,15 +45,21 @@ const party = z
   })
   .refine(({ name, validation }) => name === undefined || validation !== undefined, 'name without validation');
 
-/** "Party_History Object": dtmf is required for its two events. */
+/** "Party_History Object": button is required for its two events. */
 const history = z
   .strictObject({
     party: unsignedInt,
     time: date,
-    event: z.enum(['join', 'drop', 'hold', 'unhold', 'mute', 'unmute', 'dtmfdown', 'dtmfup']),
-    dtmf: z.string().optional(),
+    event: z.enum(['join', 'drop', 'hold', 'unhold', 'mute', 'unmute', 'keydown', 'keyup']),
+    button: z.string().optional(),
   })
-  .refine(({ event, dtmf }) => event.startsWith('dtmf') === (dtmf !== undefined), 'dtmf');
+  .refine(({ event, button }) => event.startsWith('key') === (button !== undefined), 'button');
+
+/** "session_id": both halves, RFC 7989. */
+const sessionId = z.strictObject({
+  local: z.string().regex(/^[0-9a-f]{32}$/),
+  remote: z.string().regex(/^[0-9a-f]{32}$/),
+});
 
 /** "Dialog Object", of the type recording. */
 const dialog = z
@@ -66,6 +72,7 @@ const dialog = z
     mediatype: z.enum(['audio/x-wav', 'audio/x-mp3', 'audio/x-mp4', 'audio/ogg']),
     filename: z.string().optional(),
     party_history: z.array(history).optional(),
+    session_id: sessionId.optional(),
     ...content,
   })
   .refine(contentRules, 'Dialog Content')
