@@ -34,6 +34,12 @@ const agents = {
   https: new HttpsAgent({ keepAlive: true, maxSockets: 32, timeout: 60_000 }),
 };
 
+/** For whoever makes requests of its own: connections to internal addresses are refused, also when a name leads to one. */
+export function publicAgents(): { httpAgent: HttpAgent; httpsAgent: HttpsAgent } {
+  const options = { keepAlive: true, maxSockets: 32, timeout: 60_000, lookup: publicLookup };
+  return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) };
+}
+
 /** Resolves when the receiver answered 2xx. Rejects with DeliveryFailure. */
 export async function callReceiver(call: HttpCall): Promise<void> {
   const answer = await send(call).catch((error: Error) => {
@@ -115,6 +121,6 @@ export function isInternal(host: string): boolean {
   return isIP(host) !== 0 && (internalNetworks.has(host) || TRANSLATED.has(host));
 }
 
-function internalAddress(what: string): DeliveryFailure {
+export function internalAddress(what: string): DeliveryFailure {
   return new DeliveryFailure('refused', `${what} is an internal address: allow it with allowInternal if that is meant`);
 }

@@ -32,7 +32,7 @@ export function createUpload(options: UploadOptions): DeliveryTarget {
     events: ['recording.finished'],
     async deliver(event, signal) {
       const document = finishedDocument(event);
-      const file = await openAudio(options, event.recordingId);
+      const file = await openAudioOf(options, event.recordingId);
       if (!file) return;
       try {
         await upload(options, event, document, file, signal);
@@ -47,7 +47,10 @@ export function finishedDocument(event: DeliveryEvent): RecordingDocument {
   return (event.data as { recording: RecordingDocument }).recording;
 }
 
-async function openAudio({ openAudio: open }: UploadOptions, recordingId: string): Promise<OpenRecordingFile | null> {
+export async function openAudioOf(
+  { openAudio: open }: Pick<UploadOptions, 'openAudio'>,
+  recordingId: string,
+): Promise<OpenRecordingFile | null> {
   try {
     return await open(recordingId);
   } catch (error) {

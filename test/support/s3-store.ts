@@ -1,6 +1,6 @@
 // As much of S3 as the archive needs, in memory: whole and multipart uploads whose checksums are checked, HEAD, ranges, deletion. It can be
 // told to misbehave. After Amazon S3's API reference (PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload, HeadObject,
-// GetObject, DeleteObject, AbortMultipartUpload; "Checking object integrity": the sum of a multipart object is that of its parts' sums).
+// GetObject, DeleteObject, AbortMultipartUpload, ListParts, ListMultipartUploads; "Checking object integrity": the sum of a multipart object is that of its parts' sums).
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,6 +23,7 @@ export interface Request {
 export class S3Store {
   readonly objects = new Map<string, StoredObject>();
   readonly uploads = new Map<string, Map<number, StoredObject>>();
+  readonly uploadKeys = new Map<string, string>();
   readonly requests: Request[] = [];
   /** Told of each request before it is served: a status refuses it, `hang` never answers, null serves it. */
   trouble: (request: Request) => number | 'hang' | null = () => null;
@@ -71,6 +72,7 @@ export class S3Store {
     if (message.method === 'POST' && uploadId === null) {
       const id = randomUUID();
       this.uploads.set(id, new Map());
+      this.uploadKeys.set(id, key);
       return answer(
         200,
         {},
@@ -83,6 +85,13 @@ export class S3Store {
       else if (!this.uploads.delete(uploadId)) return answer(404);
       return answer(204);
     }
+    if (message.method === 'GET' && uploadId !== null) return this.#listParts(uploadId, url.searchParams, answer);
+    if (message.method === 'GET' && url.searchParams.has('uploads')) {
+      const prefix = url.searchParams.get('prefix') ?? '';
+      const listed = [...this.uploadKeys].filter(([id, its]) => this.uploads.has(id) && its.startsWith(prefix));
+      const xml = listed.map(([id, its]) => `<Upload><Key>${its}</Key><UploadId>${id}</UploadId></Upload>`).join('');
+      return answer(200, {}, `<ListMultipartUploadsResult>${xml}</ListMultipartUploadsResult>`);
+    }
     const object = this.objects.get(key);
     if (!object) return answer(404);
     const sums: Record<string, string> = this.tellsSums ? { 'x-amz-checksum-sha256': object.sum } : {};
@@ -92,6 +101,26 @@ export class S3Store {
     }
     const [, first = '0', last = ''] = /^bytes=(\d+)-(\d+)$/.exec(message.headers.range ?? '') ?? [];
     answer(206, {}, object.content.subarray(Number(first), Number(last) + 1));
+  }
+
+  /** Two to a page. */
+  #listParts(
+    uploadId: string,
+    query: URLSearchParams,
+    answer: (status: number, headers?: Record<string, string>, content?: string) => void,
+  ) {
+    const parts = this.uploads.get(uploadId);
+    if (!parts) return answer(404);
+    const after = Number(query.get('part-number-marker') ?? 0);
+    const rest = [...parts].filter(([number]) => number > after).sort(([a], [b]) => a - b);
+    const page = rest.slice(0, 2);
+    const xml = page.map(([number, { content, sum }]) => {
+      const told = this.tellsSums ? `<ChecksumSHA256>${sum}</ChecksumSHA256>` : '';
+      return `<Part><PartNumber>${number}</PartNumber><ETag>"e"</ETag><Size>${content.length}</Size>${told}</Part>`;
+    });
+    const more = rest.length > page.length;
+    const next = more ? `<NextPartNumberMarker>${page.at(-1)![0]}</NextPartNumberMarker>` : '';
+    answer(200, {}, `<ListPartsResult>${xml.join('')}<IsTruncated>${more}</IsTruncated>${next}</ListPartsResult>`);
   }
 
   #complete(

@@ -2,10 +2,10 @@
 //
 //   (none) ──key noted──▶ uploading ──stored and verified──▶ verified ──removed in the store──▶ (none)
 //
-// A crash leaves `uploading`: it is uploaded again, over what is there.
+// A crash leaves `uploading`: it is uploaded again, without the parts that the store has already.
 import type { Clock } from '../../lib/clock.ts';
 import { RecorderError } from '../../lib/errors.ts';
-import type { ByteSource } from '../byte-source.ts';
+import { type ByteSource, openLocalFile } from '../byte-source.ts';
 import { SerialWork } from '../serial-work.ts';
 import type { RemoteCopies } from '../stored-files.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -75,11 +75,14 @@ export class StoreCopies implements RemoteCopies {
 
   async #upload(file: Upload, signal: AbortSignal): Promise<RemoteCopy> {
     const { directory, storedName, path, key, before } = file;
-    if (before?.uploadId) await this.#store.remove(before.key, before.uploadId);
-    const uploading: RemoteCopy = { key, state: 'uploading', uploadId: null, octets: 0, sha256: '', verifiedMs: 0 };
+    // Under another key nothing of it is of use.
+    if (before?.uploadId && before.key !== key) await this.#store.remove(before.key, before.uploadId);
+    const uploadId = before?.key === key ? before.uploadId : null;
+    const uploading: RemoteCopy = { key, state: 'uploading', uploadId, octets: 0, sha256: '', verifiedMs: 0 };
     await this.#change(directory, storedName, uploading);
-    const note = (uploadId: string) => this.#change(directory, storedName, { ...uploading, uploadId });
-    const stored = await this.#store.put(key, path, signal, note);
+    const onUpload = (newId: string) => this.#change(directory, storedName, { ...uploading, uploadId: newId });
+    const content = await openLocalFile(path);
+    const stored = await this.#store.put(key, content, { signal, uploadId, onUpload }).finally(() => content.close());
     if (signal.aborted) throw new RecorderError('STORE_FAILED', 'The upload was given up.');
     const copy: RemoteCopy = { ...uploading, state: 'verified', ...stored, verifiedMs: this.#clock.wallMs() };
     await this.#change(directory, storedName, copy);

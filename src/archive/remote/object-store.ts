@@ -1,6 +1,7 @@
 // An S3-compatible object store. What `put` resolves for was verified: the store told the sum that we made, or gave the octets back.
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { Agent as HttpAgent } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
 import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -9,6 +10,8 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
   PutObjectCommand,
   S3Client,
   UploadPartCommand,
@@ -23,11 +26,23 @@ export interface S3Settings {
   region: string;
   /** Null: as the AWS SDK finds them (environment, files, roles). */
   credentials: { accessKeyId: string; secretAccessKey: string } | null;
+  /** Default: the SDK's. */
+  agents?: { httpAgent: HttpAgent; httpsAgent: HttpsAgent };
+}
+
+/** What is stored. */
+export type StoreContent = Pick<ByteSource, 'octets' | 'read'>;
+
+export interface PutOptions {
+  signal: AbortSignal;
+  /** An upload in parts that was cut off: what the store has of it is not sent again. */
+  uploadId: string | null;
+  /** Told the id of a new upload in parts before its first one, so that it can be taken back or gone on with later. */
+  onUpload: (uploadId: string) => Promise<void>;
 }
 
 /** The least that S3 takes as a part, and the most that is in memory of a file at a time. */
 export const PART_OCTETS = 5 << 20;
-const READ_OCTETS = 64 << 10;
 const CONNECT_MS = 10_000;
 const REQUEST_MS = 120_000;
 
@@ -35,7 +50,7 @@ export class ObjectStore {
   readonly #client: S3Client;
   readonly #bucket: string;
 
-  constructor({ bucket, endpoint, region, credentials }: S3Settings) {
+  constructor({ bucket, endpoint, region, credentials, agents }: S3Settings) {
     this.#bucket = bucket;
     this.#client = new S3Client({
       region,
@@ -46,29 +61,29 @@ export class ObjectStore {
       // We give sums ourselves where they count; not every store knows the newer defaults.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
+      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, ...agents },
     });
   }
 
-  /**
-   * Stores a file and makes sure of it. `onUpload` is told the id of a multipart upload before its first part, so that it can be taken
-   * back later. Rejects with STORE_FAILED, or with the system's error for the file.
-   */
-  async put(key: string, path: string, signal: AbortSignal, onUpload: (uploadId: string) => Promise<void>) {
-    const file = await open(path, 'r');
-    try {
-      const { size } = await file.stat();
-      const whole = createHash('sha256');
-      const sum =
-        size <= PART_OCTETS
-          ? await this.#putWhole(key, await readPart(file, 0, size, whole), signal)
-          : await this.#putParts(key, file, size, whole, signal, onUpload);
-      const sha256 = whole.digest('hex');
-      await this.#verify(key, { octets: size, sha256, sum }, signal);
-      return { octets: size, sha256 };
-    } finally {
-      await file.close();
-    }
+  /** Stores content and makes sure of it. Rejects with STORE_FAILED, or as reading the content does. */
+  async put(key: string, content: StoreContent, options: PutOptions): Promise<{ octets: number; sha256: string }> {
+    const { octets } = content;
+    const whole = createHash('sha256');
+    const sum =
+      octets <= PART_OCTETS
+        ? await this.#putWhole(key, await readPart(content, 0, octets, whole), options.signal)
+        : await this.#putParts(key, content, whole, options);
+    const sha256 = whole.digest('hex');
+    await this.#verify(key, { octets, sha256, sum }, options.signal);
+    return { octets, sha256 };
+  }
+
+  /** The id of an upload for that key that was cut off; null if there is none, or content of that size goes in one piece. */
+  async unfinishedUpload(key: string, octets: number): Promise<string | null> {
+    if (octets <= PART_OCTETS) return null;
+    const list = new ListMultipartUploadsCommand({ Bucket: this.#bucket, Prefix: key });
+    const { Uploads = [] } = await this.#ask((options) => this.#client.send(list, options));
+    return Uploads.find((upload) => upload.Key === key)?.UploadId ?? null;
   }
 
   source(key: string, octets: number): ByteSource {
@@ -102,30 +117,63 @@ export class ObjectStore {
 
   async #putParts(
     key: string,
-    file: FileHandle,
-    size: number,
+    content: StoreContent,
     whole: Hash,
-    signal: AbortSignal,
-    onUpload: (uploadId: string) => Promise<void>,
+    { signal, uploadId, onUpload }: PutOptions,
   ): Promise<string> {
     const target = { Bucket: this.#bucket, Key: key };
-    const create = new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'SHA256' });
-    const { UploadId } = await this.#ask((options) => this.#client.send(create, options), signal);
-    await onUpload(UploadId!);
+    const size = content.octets;
+    const stored = uploadId === null ? null : await this.#storedParts(key, uploadId);
+    let UploadId = uploadId;
+    if (stored === null) {
+      const create = new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'SHA256' });
+      UploadId = (await this.#ask((options) => this.#client.send(create, options), signal)).UploadId!;
+      await onUpload(UploadId);
+    }
     const parts: { PartNumber: number; ETag: string | undefined; ChecksumSHA256: string }[] = [];
     for (let at = 0; at < size; at += PART_OCTETS) {
-      const { body, sum } = await readPart(file, at, Math.min(PART_OCTETS, size - at), whole);
+      const { body, sum } = await readPart(content, at, Math.min(PART_OCTETS, size - at), whole);
       const PartNumber = parts.length + 1;
-      const input = { ...target, UploadId, PartNumber, Body: body, ContentLength: body.length, ChecksumSHA256: sum };
+      const there = stored?.get(PartNumber);
+      if (there?.octets === body.length && there.sum === sum) {
+        parts.push({ PartNumber, ETag: there.ETag, ChecksumSHA256: sum });
+        continue;
+      }
+      const input = {
+        ...target,
+        UploadId: UploadId!,
+        PartNumber,
+        Body: body,
+        ContentLength: body.length,
+        ChecksumSHA256: sum,
+      };
       const { ETag } = await this.#ask((options) => this.#client.send(new UploadPartCommand(input), options), signal);
       parts.push({ PartNumber, ETag, ChecksumSHA256: sum });
     }
-    const complete = new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts: parts } });
+    const complete = new CompleteMultipartUploadCommand({
+      ...target,
+      UploadId: UploadId!,
+      MultipartUpload: { Parts: parts },
+    });
     await this.#ask((options) => this.#client.send(complete, options), signal);
     // The sum of a multipart object is that of its parts' sums.
     const composite = createHash('sha256');
     for (const { ChecksumSHA256 } of parts) composite.update(Buffer.from(ChecksumSHA256, 'base64'));
     return `${composite.digest('base64')}-${parts.length}`;
+  }
+
+  /** What the store has of an upload, and with which sums; null if it does not know it any more. */
+  async #storedParts(key: string, UploadId: string): Promise<Map<number, StoredPart> | null> {
+    const parts = new Map<number, StoredPart>();
+    for (let after: string | undefined; ; ) {
+      const list = new ListPartsCommand({ Bucket: this.#bucket, Key: key, UploadId, PartNumberMarker: after });
+      const page = await this.#ask((options) => this.#client.send(list, options)).catch(unlessGone);
+      if (!page) return null;
+      for (const { PartNumber, Size, ETag, ChecksumSHA256 } of page.Parts ?? [])
+        parts.set(PartNumber!, { octets: Size, ETag, sum: ChecksumSHA256 });
+      if (!page.IsTruncated) return parts;
+      after = page.NextPartNumberMarker;
+    }
   }
 
   async #verify(key: string, expected: { octets: number; sha256: string; sum: string }, signal: AbortSignal) {
@@ -172,19 +220,25 @@ interface Part {
   sum: string;
 }
 
+interface StoredPart {
+  octets: number | undefined;
+  ETag: string | undefined;
+  /** Not every store tells it: then the part is sent again. */
+  sum: string | undefined;
+}
+
 /** Read in small pieces: hashing one large one would keep everything else waiting. */
-async function readPart(file: FileHandle, at: number, octets: number, whole: Hash): Promise<Part> {
-  const body = Buffer.allocUnsafe(octets);
+async function readPart(content: StoreContent, at: number, octets: number, whole: Hash): Promise<Part> {
   const hash = createHash('sha256');
-  for (let read = 0; read < octets; ) {
-    const { bytesRead } = await file.read(body, read, Math.min(READ_OCTETS, octets - read), at + read);
-    if (bytesRead === 0) throw new Error('the file became shorter while it was uploaded');
-    const piece = body.subarray(read, read + bytesRead);
-    hash.update(piece);
-    whole.update(piece);
-    read += bytesRead;
+  const pieces: Buffer[] = [];
+  if (octets > 0) {
+    for await (const piece of content.read(at, at + octets - 1) as AsyncIterable<Buffer>) {
+      hash.update(piece);
+      whole.update(piece);
+      pieces.push(piece);
+    }
   }
-  return { body, sum: hash.digest('base64') };
+  return { body: Buffer.concat(pieces, octets), sum: hash.digest('base64') };
 }
 
 /** Without what the SDK attaches: requests with their headers do not belong in a log. */

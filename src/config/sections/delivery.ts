@@ -54,7 +54,31 @@ const command = z.strictObject({
   timeoutSeconds: timeoutSeconds.default(300),
 });
 
-export const deliveryTarget = z.discriminatedUnion('kind', [webhook, upload, command]);
+const credential = z.string().min(1).nullable().default(null);
+
+const s3 = z
+  .strictObject({
+    kind: z.literal('s3'),
+    name,
+    bucket: z.string().min(1),
+    /** Null: Amazon S3. */
+    endpoint: url.nullable().default(null),
+    region: z.string().min(1).default('us-east-1'),
+    /** May hold fields. */
+    key: template(z.string().min(1).max(500).regex(/^[^/]/, 'must not begin with /')).default(
+      '{year}/{month}/{day}/{start}_{caller}_{callee}_{id}.wav',
+    ),
+    /** Null, both: those that the AWS SDK finds. */
+    accessKeyId: credential,
+    secretAccessKey: credential,
+    allowInternal: z.boolean().default(false),
+  })
+  .refine(({ accessKeyId, secretAccessKey }) => (accessKeyId === null) === (secretAccessKey === null), {
+    path: ['secretAccessKey'],
+    message: 'and accessKeyId are needed together',
+  });
+
+export const deliveryTarget = z.discriminatedUnion('kind', [webhook, upload, s3, command]);
 export type DeliveryTargetConfig = z.infer<typeof deliveryTarget>;
 
 export const delivery = z.strictObject({

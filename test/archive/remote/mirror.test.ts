@@ -218,6 +218,28 @@ test('a process that dies at any request is followed by one that finishes', asyn
   }
 });
 
+test('parts that the store has with their sums are not sent again by the next process', async () => {
+  const audio = randomBytes(3 * PART_OCTETS + 10);
+  for (const tells of [true, false]) {
+    const s3 = await store();
+    s3.tellsSums = tells;
+    const first = await open(s3);
+    const part = ({ method, query }: { method: string; query: URLSearchParams }) =>
+      method === 'PUT' ? query.get('partNumber') : null;
+    s3.trouble = (request) => (part(request) === '4' ? 'hang' : null);
+    await file(first, audio);
+    await until(() => expect(s3.requests.map(part)).toContain('4'));
+    await first.mirror.close();
+    s3.trouble = () => null;
+    s3.requests.length = 0;
+    const next = await open(s3, { data: first.data });
+    await next.mirror.idle();
+    expect(s3.requests.map(part).filter((number) => number !== null)).toEqual(tells ? ['4'] : ['1', '2', '3', '4']);
+    expect(s3.objects.get(`${PREFIX}/audio.wav`)!.content.equals(audio)).toBe(true);
+    expect(s3.uploads.size).toBe(0);
+  }
+});
+
 test('deleted while it is uploaded: nothing is left in the store', async () => {
   const s3 = await store();
   const recorder = await open(s3);
