@@ -132,7 +132,9 @@ export class Spool {
     try {
       return this.#journalled?.rebuild(recordingId, journalPath) ?? null;
     } catch (error) {
-      this.#log.warn({ recordingId, err: error }, 'a journal cannot be read');
+      // What had not begun has none.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.#log.warn({ recordingId, err: error }, 'a journal cannot be read');
       return null;
     }
   }

@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
-import { linuxReceiverAvailable } from '../capture/linux/availability.ts';
 import { parseHostPort, parsePortRange, parseSipListener, type SipListener } from '../config/addresses.ts';
 import { rtpBindAddress } from '../config/rtp-address.ts';
 import type { Config } from '../config/schema.ts';
@@ -12,6 +11,7 @@ import { probeDrachtio } from '../drachtio/probe.ts';
 import { checkAccess } from './doctor-access.ts';
 import { checkArchive } from './doctor-archive.ts';
 import { checkHttp } from './doctor-http.ts';
+import { checkMedia } from './doctor-media.ts';
 import { checkReadiness } from './doctor-readiness.ts';
 import { checkStorage } from './doctor-storage.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
@@ -27,15 +27,12 @@ takes calls and how near to its limits everything is; its addresses are taken th
 
 ${CONFIG_OPTIONS_USAGE}`;
 
-/** Holds about a second of one G.711 stream; below it short stalls of the machine lose packets. */
-const LEAST_RECEIVE_BUFFER_OCTETS = 212_992;
-
 export async function doctor(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: CONFIG_OPTIONS });
   const config = await configFromFlags(values);
   const findings = [
     ok(`Node ${process.version}, ${availableParallelism()} cores`),
-    checkReceiver(config),
+    ...(await checkMedia(config.rtp.receiver)),
     ...(await checkStorage(config)),
     ...(await checkArchive(config)),
     ...(await checkReadiness(config)),
@@ -43,23 +40,11 @@ export async function doctor(args: string[]): Promise<number> {
     ...checkAccess(config),
     ...(await checkHttp(config)),
     ...(await checkPorts(config)),
-    ...(await checkKernel(config)),
+    ...(await checkOpenFiles(config)),
     checkMediaAddress(config),
   ];
   for (const { verdict, text } of findings) console.log(`${verdict.padEnd(4)}  ${text}`);
   return findings.some((finding) => finding.verdict === 'fail') ? EXIT_FAILED : EXIT_OK;
-}
-
-function checkReceiver({ rtp }: Config): Finding {
-  const linux = linuxReceiverAvailable();
-  if (rtp.receiver === 'dgram') {
-    const hint = linux.available ? '; rtp.receiver auto would take Linux system calls, which need half the CPU' : '';
-    return ok(`media is received with node:dgram${hint}`);
-  }
-  if (linux.available) return ok('media is received with Linux system calls');
-  return rtp.receiver === 'linux'
-    ? fail(`rtp.receiver linux cannot be used: ${linux.reason}; set it to auto or dgram`)
-    : ok(`media is received with node:dgram, which takes more CPU than Linux system calls: ${linux.reason}`);
 }
 
 async function checkSignalling(config: Config): Promise<Finding[]> {
@@ -116,24 +101,12 @@ async function checkPorts(config: Config): Promise<Finding[]> {
   return findings;
 }
 
-async function checkKernel(config: Config): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const [receiveBuffer] = await readNumbers('/proc/sys/net/core/rmem_max');
-  if (receiveBuffer !== undefined) {
-    const text = `largest socket receive buffer is ${receiveBuffer} octets`;
-    const small = receiveBuffer <= LEAST_RECEIVE_BUFFER_OCTETS;
-    findings.push(small ? warn(`${text}; for many calls raise it: sysctl -w net.core.rmem_max=1048576`) : ok(text));
-  }
+async function checkOpenFiles(config: Config): Promise<Finding[]> {
   const limit = await openFileLimit();
-  if (limit) {
-    const problem = tooFewOpenFiles(limit, parsePortRange(config.rtp.ports)!);
-    findings.push(
-      problem === null
-        ? ok(`open file limit ${limit.files} is enough for all calls that rtp.ports takes`)
-        : warn(problem),
-    );
-  }
-  return findings;
+  if (!limit) return [];
+  const problem = tooFewOpenFiles(limit, parsePortRange(config.rtp.ports)!);
+  if (problem !== null) return [warn(problem)];
+  return [ok(`open file limit ${limit.files} is enough for all calls that rtp.ports takes`)];
 }
 
 function checkMediaAddress(config: Config): Finding {

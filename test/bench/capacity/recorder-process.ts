@@ -10,6 +10,7 @@ const CLI = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
 const TICKS_PER_SECOND = 100;
 /** Below the ports that the load's sockets get. */
 const RTP_PORTS = '10000-32000';
+const COMPLAINTS = new Set(['warn', 'error', 'fatal']);
 export const ANSWER_DELAY_MS = 10;
 
 export interface RecorderProcess {
@@ -37,9 +38,9 @@ export async function startRecorder(data: string): Promise<RecorderProcess> {
   const ready = await new Promise<{ sip: string[]; receiver: string }>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`serve ended with ${code}`)));
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const entry = JSON.parse(line) as { msg: string; level: number; sip: string[]; receiver: string };
+      const entry = JSON.parse(line) as { msg: string; level: string; sip: string[]; receiver: string };
       if (entry.msg === 'ready') resolve(entry);
-      else if (entry.level >= 40 && complaints.length < 5) complaints.push(line.slice(0, 300));
+      else if (COMPLAINTS.has(entry.level) && complaints.length < 5) complaints.push(line.slice(0, 300));
     });
   });
   const proc = `/proc/${child.pid}`;
