@@ -44,7 +44,7 @@ export interface ArenaReport {
 
 /** Of everything that is recorded in ten minutes, several times. */
 const DISK_MIB = 2_048;
-const SETTLE_LIMIT_MS = 90_000;
+const SETTLE_LIMIT_MS = 120_000;
 /** Before the first fault and after the last one, so that there is something to be heard. */
 const QUIET_MS = 2_500;
 const voices = { caller: spokenClock('caller'), callee: spokenClock('callee') };
@@ -112,7 +112,7 @@ export class Arena {
     this.#goesOn = false;
     await Promise.all(callers);
     // A full disk has the finisher wait for up to five minutes before it tries again; a restart tries at once.
-    if (!(await this.#settled(SETTLE_LIMIT_MS / 3))) await recorder.killAndRestart(0, () => this.#filed.look());
+    if (!(await this.#settled(SETTLE_LIMIT_MS / 4))) await recorder.killAndRestart(0, () => this.#filed.look());
     await this.#settled(SETTLE_LIMIT_MS);
   }
 

@@ -6,7 +6,7 @@ const { values } = parseArgs({
   options: {
     faults: { type: 'string', default: '100' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    arenas: { type: 'string', default: '4' },
+    arenas: { type: 'string', default: '3' },
     calls: { type: 'string', default: '6' },
     kills: { type: 'string', default: '15' },
   },

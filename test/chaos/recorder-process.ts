@@ -1,6 +1,6 @@
 // Starts, kills, stops and restarts the recorder on one data directory and one set of ports, and remembers when it could not record.
 import { type ChildProcess, fork } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Order, Report } from './process.ts';
@@ -20,9 +20,9 @@ const REPLACED_MS = 1_000;
 const HANG_NOTICED_MS = 6_000;
 /** A disk that refused is tried again every second; a process that was stopped, or a call that was blocked, goes on at once. */
 const RETRIED_MS = { disk: 1_300, stall: 500, stop: 500 };
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 120_000;
 /** Longer than a start takes on a busy machine: a recording that was away for longer does not go on. */
-const INACTIVITY_S = 30;
+const INACTIVITY_S = 60;
 /** As the command line has it: a start costs a second less, and threads strip no TypeScript. */
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/compile/', import.meta.url));
 
@@ -69,13 +69,7 @@ export class RecorderProcess {
       execArgv: [],
     });
     this.#child = child;
-    const report = await new Promise<Report>((resolve, reject) => {
-      const limit = setTimeout(() => reject(new Error('the recorder was not ready within a minute')), START_LIMIT_MS);
-      child.once('message', (message) => {
-        clearTimeout(limit);
-        resolve(message as Report);
-      });
-    });
+    const report = await firstReport(child);
     if (report.type === 'failed') throw new Error(`the recorder did not start: ${report.message}`);
     this.#sipPort = Number(report.sip.split(':').at(-1));
   }
@@ -141,5 +135,32 @@ export class RecorderProcess {
 
   #order(order: Order): void {
     this.#child?.send(order);
+  }
+}
+
+function firstReport(child: ChildProcess): Promise<Report> {
+  return new Promise((resolve, reject) => {
+    const give = (report: Report | Error) => {
+      clearTimeout(limit);
+      if (report instanceof Error) reject(report);
+      else resolve(report);
+    };
+    const limit = setTimeout(
+      () => give(new Error(`the recorder is not ready: ${whereabouts(child.pid!)}`)),
+      START_LIMIT_MS,
+    );
+    child.once('message', (message) => give(message as Report));
+    child.once('exit', (code, signal) => give(new Error(`the recorder ended before it was ready: ${signal ?? code}`)));
+  });
+}
+
+/** What each thread of a process waits for in the kernel, where the system tells. */
+function whereabouts(pid: number): string {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}`);
+    const read = (path: string) => readFileSync(path, 'utf8').trim();
+    return tasks.map((task) => `${read(`${task}/comm`)} in ${read(`${task}/wchan`)}`).join(', ');
+  } catch (error) {
+    return (error as Error).message;
   }
 }
