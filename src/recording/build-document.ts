@@ -60,7 +60,8 @@ export function buildDocument(
     })),
     participants: attribution.participants.map(({ participantId, role, channel, rule }) => {
       const party = state.call.participants.find((participant) => participant.participantId === participantId);
-      return { id: participantId, aor: party?.aor ?? null, name: party?.name ?? null, role, channel, rule };
+      const vendor = party?.vendor && { vendor: party.vendor };
+      return { id: participantId, aor: party?.aor ?? null, name: party?.name ?? null, role, channel, rule, ...vendor };
     }),
     streams,
     audio: audio && {

@@ -13,6 +13,8 @@ export interface CallParticipant {
   role: 'caller' | 'callee' | null;
   /** When it joined, as the client states it, Unix ms. */
   joinedMs?: number | null;
+  /** What the client says of it beyond the standard: plain values by name. */
+  vendor?: Record<string, string>;
   /** Taken from SIP headers for want of better: whoever metadata names takes its place. */
   provisional?: boolean;
 }

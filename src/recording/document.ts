@@ -14,6 +14,7 @@ const participant = z.object({
   role: z.enum(['caller', 'callee', 'other']),
   channel: z.number().int().nonnegative().nullable().describe('0 is left; null if this party sends no stream'),
   rule: z.string().describe('Why this role and channel: the rule that decided'),
+  vendor: z.record(z.string(), z.string()).optional().describe('Extension data of the metadata about this party'),
 });
 
 const stream = z.object({

@@ -68,6 +68,7 @@ function participantsOf(metadata: RecordingMetadata, labels: readonly string[]):
     sends: labelsSentBy(participant.participantId, metadata, labels),
     role: roleOf(participant),
     ...joinedTime(participant.participantId, metadata),
+    ...vendorDataOf(participant, metadata),
   }));
 }
 
@@ -114,26 +115,48 @@ function statedStart(metadata: RecordingMetadata): number | null {
   return null;
 }
 
-/** Plain values of extension elements and of the headers that carry identifiers; the first of a name counts. */
+/** Plain values by name, so many and so long at most; the first of a name counts. */
+class VendorData {
+  readonly #found = new Map<string, string>();
+
+  add(name: string, value: string): void {
+    const known = this.#found.has(name) || value === '' || value.length > MAX_VENDOR_VALUE;
+    if (!known && this.#found.size < MAX_VENDOR_IDS) this.#found.set(name, value);
+  }
+
+  addElements(extensions: readonly ExtensionElement[]): void {
+    for (const { name, text } of flatten(extensions)) this.add(name, text);
+  }
+
+  get values(): Record<string, string> {
+    return Object.fromEntries(this.#found);
+  }
+}
+
+/** What extension elements say of a party: inside it, and where the metadata ties it to sessions and streams. */
+function vendorDataOf(participant: Participant, metadata: RecordingMetadata): { vendor?: Record<string, string> } {
+  const ties = [...metadata.participantSessionAssociations, ...metadata.participantStreamAssociations];
+  const own = ties.filter(({ participantId }) => participantId === participant.participantId);
+  const data = new VendorData();
+  data.addElements([...participant.extensions, ...own.flatMap(({ extensions }) => extensions)]);
+  return Object.keys(data.values).length === 0 ? {} : { vendor: data.values };
+}
+
+/** Extension elements about the call, and the headers that carry identifiers. */
 function vendorIdentifiers(metadata: RecordingMetadata | null, headers: readonly SipHeader[]): Record<string, string> {
-  const found = new Map<string, string>();
-  const add = (name: string, value: string) => {
-    const known = found.has(name) || value === '' || value.length > MAX_VENDOR_VALUE;
-    if (!known && found.size < MAX_VENDOR_IDS) found.set(name, value);
-  };
+  const data = new VendorData();
   const extensions = metadata
     ? [...metadata.sessions, ...metadata.groups, ...metadata.sessionRecordingAssociations].flatMap(
         (object) => object.extensions,
       )
     : [];
-  for (const extension of flatten([...extensions, ...(metadata?.extensions ?? [])]))
-    add(extension.name, extension.text);
+  data.addElements([...extensions, ...(metadata?.extensions ?? [])]);
   const bridgeCall = readBuiltInBridge(headers)?.call;
-  if (bridgeCall) add('refci', bridgeCall);
+  if (bridgeCall) data.add('refci', bridgeCall);
   for (const { name, value } of headers) {
-    if (/^x-/i.test(name) || IDENTIFYING_HEADERS.has(canonicalHeaderName(name))) add(name, value);
+    if (/^x-/i.test(name) || IDENTIFYING_HEADERS.has(canonicalHeaderName(name))) data.add(name, value);
   }
-  return Object.fromEntries(found);
+  return data.values;
 }
 
 function flatten(extensions: readonly ExtensionElement[]): ExtensionElement[] {

@@ -96,6 +96,7 @@ function join(one: CallParticipant, other: CallParticipant): CallParticipant {
     participantId: one.participantId,
     aor: one.aor ?? other.aor,
     name: one.name ?? other.name,
+    ...((one.vendor || other.vendor) && { vendor: { ...other.vendor, ...one.vendor } }),
     sends: [...one.sends, ...other.sends],
     role: one.role ?? other.role,
   };

@@ -15,6 +15,7 @@ export interface CorrelationKey {
 /** Ids that name one call everywhere they appear; lower case, matched without `x-`. Tenants, trunks and queues are not among them. */
 const VENDOR_CALL_IDS = [
   'ucid',
+  'avayaucid',
   'cisco-guid',
   'cisco-gucid',
   'refci',

@@ -155,6 +155,37 @@ describe('metadata', () => {
     await expectWhole({ sdp: SDP, metadata: xml });
   });
 
+  test('vendor data: kept as JSON for the call and each party, and used where it says who called', async () => {
+    const party = (calling: boolean) =>
+      `</nameID><extensiondata xmlns:apkt="http://acmepacket.com/siprec/extensiondata"><apkt:callingParty>${calling}</apkt:callingParty><apkt:request-uri>sip:1@x</apkt:request-uri></extensiondata></participant>`;
+    const xml = XML.replace('</nameID></participant>', party(false))
+      .replace('</nameID></participant>', party(true))
+      .replace(
+        '</session>',
+        '<ac:AvayaUCID xmlns:ac="http://AudioCodes">00FA080019001038F72EA1</ac:AvayaUCID></session>',
+      );
+    const { call } = await talk({ sdp: SDP, metadata: xml });
+    expect(call!.document.call.vendor).toEqual({ AvayaUCID: '00FA080019001038F72EA1' });
+    expect(
+      call!.document.participants.map(({ id, role, channel, rule, vendor }) => [id, role, channel, rule, vendor]),
+    ).toEqual([
+      ['bob', 'caller', 0, 'stated-role', { callingParty: 'true', 'request-uri': 'sip:1@x' }],
+      ['alice', 'callee', 1, 'stated-role', { callingParty: 'false', 'request-uri': 'sip:1@x' }],
+    ]);
+    expect([call!.hears(0, bob, 50, 450), call!.hears(1, alice, 50, 450)]).toEqual([true, true]);
+  });
+
+  test('a group that is named later', async () => {
+    await client.call({ sdp: SDP, metadata: XML });
+    recorder.talk({ port: client.port('0'), hz: alice });
+    await recorder.pass(200);
+    const grouped = metadata({ parties: [party('alice', '0'), party('bob', '1')], group: 'sales-queue' });
+    await client.send('UPDATE', { metadata: grouped });
+    await client.send('BYE');
+    const [call] = await recorder.finished();
+    expect([call!.document.call.groupId, call!.document.metadata.length]).toEqual(['sales-queue', 2]);
+  });
+
   test('tel: URIs, with and without a + and parameters', async () => {
     const parties = [
       { ...party('alice', '0'), aor: 'tel:+4930123456' },
