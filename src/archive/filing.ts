@@ -174,6 +174,9 @@ export function journalIsNeeded(document: Pick<RecordingDocument, 'state' | 'str
   if (document.state === 'failed' || document.state === 'not-renderable') return true;
   return document.streams.some(
     (stream) =>
-      stream.undecodable > 0 || (stream.srtp?.undecrypted ?? 0) > 0 || (stream.packets > 0 && !stream.rendered),
+      stream.undecodable > 0 ||
+      stream.late > 0 ||
+      (stream.srtp?.undecrypted ?? 0) > 0 ||
+      (stream.packets > 0 && !stream.rendered),
   );
 }

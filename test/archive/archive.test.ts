@@ -3,10 +3,11 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createArchive } from '../../src/archive/archive.ts';
-import type { JournalPolicy } from '../../src/archive/filing.ts';
+import { type JournalPolicy, journalIsNeeded } from '../../src/archive/filing.ts';
 import { listRecordings } from '../../src/archive/list.ts';
 import { lockDirectory } from '../../src/archive/lock.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import type { RecordingDocument } from '../../src/recording/document.ts';
 import { SESSION_STATE_VERSION, type SessionState } from '../../src/recording/session-state.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { exampleDocument } from './example-document.ts';
@@ -101,6 +102,19 @@ describe('filing', () => {
     const archive = await openArchive(await temporaryDirectory(), policy);
     const { directory } = await archive.file(await sealedSession(archive), exampleDocument(over));
     expect(existsSync(join(directory, 'capture.pcapng'))).toBe(kept);
+  });
+
+  test.each([
+    ['all is in the audio', {}, false],
+    ['a codec without decoder', { undecodable: 7 }, true],
+    ['packets that came too late for their place', { late: 2 }, true],
+    ['packets that no key opened', { srtp: { undecrypted: 1 } }, true],
+    ['a stream that was not rendered', { rendered: false }, true],
+    ['a stream without a packet', { rendered: false, packets: 0 }, false],
+  ])('the audio needs its journal: %s', (_, over, needed) => {
+    const stream = { packets: 100, rendered: true, undecodable: 0, late: 0, ...over };
+    const streams = [stream] as unknown as RecordingDocument['streams'];
+    expect(journalIsNeeded({ state: 'finished', streams })).toBe(needed);
   });
 
   test('a crash between completion and move is finished at the next start', async () => {
