@@ -45,7 +45,8 @@ type Step =
   | { do: 'cancel' | 'server gives up' | 'restart'; dialog: number }
   | { do: 'wait'; ms: number }
   | { do: 'recorder ends'; which: number }
-  | { do: 'recorder fails'; how: 'start' | 'update' };
+  | { do: 'recorder fails'; how: 'start' | 'update' }
+  | { do: 'recorder refuses'; why: 'TOO_MANY_RECORDINGS' | 'DRAINING' | null };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('invite' as const), dialog, body }) },
@@ -66,6 +67,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('recorder fails' as const),
       how: fc.constantFrom('start' as const, 'update' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('recorder refuses' as const),
+      why: fc.constantFrom('TOO_MANY_RECORDINGS' as const, 'DRAINING' as const, null),
     }),
   },
 );
@@ -138,6 +146,9 @@ class World {
       case 'recorder fails':
         if (next.how === 'start') this.recorder.failStart = this.recorder.failStart ? null : 'NO_PORTS';
         else for (const recording of this.recorder.recordings) recording.failUpdate = 'NO_PORTS';
+        break;
+      case 'recorder refuses':
+        this.recorder.refusing = next.why;
         break;
       default:
         break;
