@@ -119,7 +119,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const mirror = storeMirror(config, copies, index, log);
     closers.push(async () => mirror?.close());
     await mirror?.start();
-    const encoder = await Encoder.find();
+    // Asking it what it can do takes a program's start.
+    let found: Promise<Encoder | null> | undefined;
+    const findEncoder = () => (found ??= Encoder.find());
+    const encoder = config.audio.formats.length > 0 ? await findEncoder() : null;
     let isBusy = () => true;
     const upkeep = openUpkeep(config, { index, mirror, encoder, isBusy: () => isBusy(), log });
     closers.push(() => upkeep.close());
@@ -251,7 +254,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         control: recorder,
         importer: new Importer({ archive: indexed, library: index.library, log, onFiled }),
         initiator: door,
-        encoder,
+        encoder: findEncoder,
         audit,
         readiness: () => recorder.readiness(),
         captureHealth: () => capture.health(),

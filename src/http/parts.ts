@@ -38,8 +38,8 @@ export interface HttpParts {
   importer: Importer | null;
   /** Null: no recording can be begun from here, and there is no route for it. */
   initiator: RecordingInitiator | null;
-  /** For audio in formats that are not stored; null: there is none. */
-  encoder: Encoder | null;
+  /** For audio in formats that are not stored, looked for when somebody wants one; null: there is none. */
+  encoder: () => Promise<Encoder | null>;
   audit: AuditLog;
   readiness: () => Readiness;
   captureHealth: () => CaptureHealth;

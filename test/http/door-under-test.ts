@@ -96,7 +96,7 @@ export async function openDoor(options: DoorOptions = {}) {
     dataDirectory,
     library,
     control: options.control ?? null,
-    encoder: options.encoder ?? null,
+    encoder: async () => options.encoder ?? null,
     importer: new Importer({ archive, library, log: silentLog, onFiled: () => {} }),
     initiator: options.initiator ?? null,
     audit: options.audit?.(recorded) ?? recorded,

@@ -20,7 +20,12 @@ const MAX_OPEN_FILES = 256;
 
 const octets = z.any().describe('The file, or the part of it that Range asks for');
 
-export function fileRoutes(server: Server, library: RecordingLibrary, encoder: Encoder | null, audit: AuditLog): void {
+export function fileRoutes(
+  server: Server,
+  library: RecordingLibrary,
+  encoder: () => Promise<Encoder | null>,
+  audit: AuditLog,
+): void {
   let open = 0;
   const maker = new AudioMaker(library, encoder, audit);
 

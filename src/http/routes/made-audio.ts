@@ -22,11 +22,11 @@ export interface MadeAudio {
 
 export class AudioMaker {
   readonly #library: RecordingLibrary;
-  readonly #encoder: Encoder | null;
+  readonly #encoder: () => Promise<Encoder | null>;
   readonly #audit: AuditLog;
   #atWork = 0;
 
-  constructor(library: RecordingLibrary, encoder: Encoder | null, audit: AuditLog) {
+  constructor(library: RecordingLibrary, encoder: () => Promise<Encoder | null>, audit: AuditLog) {
     this.#library = library;
     this.#encoder = encoder;
     this.#audit = audit;
@@ -36,7 +36,8 @@ export class AudioMaker {
   async send(request: FastifyRequest, reply: FastifyReply, { document, format, download, caller }: MadeAudio) {
     const { id, audio, times } = document;
     if (!audio) throw new RecorderError('NOT_FOUND', 'It has no audio.');
-    if (!this.#encoder?.can(format, audio.channels)) {
+    const encoder = await this.#encoder();
+    if (!encoder?.can(format, audio.channels)) {
       throw new RecorderError('ENCODER_MISSING', `Wanted: ${format}, ${audio.channels} channels.`);
     }
     reply.type(AUDIO_MEDIA_TYPES[format]).header('accept-ranges', 'none').header('cache-control', 'private, no-store');
@@ -64,7 +65,7 @@ export class AudioMaker {
       });
       const content = wav.read(0, wav.file.octets - 1);
       const order = { format, channels: audio.channels, durationMs: times.durationMs, wav: content };
-      const stream = this.#encoder.toStream(order);
+      const stream = encoder.toStream(order);
       stream.once('close', () => void close());
       if (reply.raw.destroyed) stream.destroy();
       else reply.raw.once('close', () => stream.destroy());
