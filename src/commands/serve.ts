@@ -1,6 +1,9 @@
 // `sipreel serve`: the recorder until a signal ends it. The first SIGTERM or SIGINT drains, the second stops at once.
 import { parseArgs } from 'node:util';
+import type { App } from '../app.ts';
 import { parsePortRange } from '../config/addresses.ts';
+import type { Config } from '../config/schema.ts';
+import type { Log } from '../lib/log.ts';
 import { EXIT_OK, exitCodeOf } from './exit-codes.ts';
 import { openFileLimit, tooFewOpenFiles } from './open-files.ts';
 import { processLog } from './process-log.ts';
@@ -26,15 +29,11 @@ export async function serve(args: string[]): Promise<number> {
   const tooFew = limit && tooFewOpenFiles(limit, parsePortRange(config.rtp.ports)!);
   if (tooFew) log.warn({ openFiles: limit.files }, tooFew);
 
-  // Only now: help and mistakes in the configuration are told at once.
-  const { startApp } = await import('../app.ts');
-  const app = await startApp(config, { log }).catch((error: unknown) => {
+  const app = await startRecorder(config, log).catch((error: unknown) => {
     log.error({ err: error }, error instanceof Error ? error.message : 'start failed');
     return exitCodeOf(error);
   });
   if (typeof app === 'number') return app;
-  const { sipAddresses: sip, orekaAddresses: oreka, httpAddresses: http, recovered, resumed, receiver } = app;
-  log.info({ sip, oreka, http, data: config.data, rtpPorts: config.rtp.ports, receiver, recovered, resumed }, 'ready');
   // Not in the log: it lets in whoever has it first.
   if (app.loginLink) console.error(`Open in a browser on this machine within 15 minutes: ${app.loginLink}`);
 
@@ -53,4 +52,14 @@ export async function serve(args: string[]): Promise<number> {
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
   });
+}
+
+/** Logs one line whose msg is "ready" when all listeners are up. */
+export async function startRecorder(config: Config, log: Log): Promise<App> {
+  // Only now: help and mistakes in the configuration are told at once.
+  const { startApp } = await import('../app.ts');
+  const app = await startApp(config, { log });
+  const { sipAddresses: sip, orekaAddresses: oreka, httpAddresses: http, recovered, resumed, receiver } = app;
+  log.info({ sip, oreka, http, data: config.data, rtpPorts: config.rtp.ports, receiver, recovered, resumed }, 'ready');
+  return app;
 }

@@ -5,14 +5,16 @@ import { expect, test } from 'vitest';
 import { openUdpPeer } from '../siprec/raw-peer.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, ServeProcess, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { recordHere } from './recorder-here.ts';
+import { ServeProcess } from './serve-process.ts';
 
 /** A recorder whose configuration file holds this. */
 async function recorderWith(text: string) {
   const data = await temporaryDirectory();
   const config = join(data, 'config.yaml');
   await writeFile(config, text);
-  return { data, recorder: serve(data, '--config', config) };
+  return { data, recorder: recordHere(data, '--config', config) };
 }
 
 const request = (method: string, callId: string, lines: string[]) =>

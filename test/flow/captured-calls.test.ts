@@ -11,7 +11,8 @@ import {
 import { readWav, silentBetween } from '../support/listen.ts';
 import { likeness } from '../support/same-audio.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { serve } from './serve-process.ts';
 
 const RATE = 8000;
 const RTP_HEADER_OCTETS = 12;

@@ -9,7 +9,8 @@ import { createSipServer, type SipServer } from '../../src/sip-server/index.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, ServeProcess } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { ServeProcess } from './serve-process.ts';
 
 const SECRET = 'cymru';
 

@@ -15,7 +15,8 @@ import { openUdpPeer } from '../siprec/raw-peer.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { serve } from './serve-process.ts';
 
 interface Taken {
   session: RecordingSession;

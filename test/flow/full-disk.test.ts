@@ -7,7 +7,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { serve } from './serve-process.ts';
 
 const root = process.getuid?.() === 0;
 

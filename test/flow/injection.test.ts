@@ -10,7 +10,8 @@ import { seededRandom } from '../../src/client/random.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, type ServeProcess, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { type RecorderHere, recordHere } from './recorder-here.ts';
 
 const INJECTED_HZ = 1500;
 
@@ -67,7 +68,7 @@ test('a third host, other ports of the same host, forged RTCP, reflections and a
   timeout: 30_000,
 }, async () => {
   const data = await temporaryDirectory();
-  const recorder = serve(data);
+  const recorder = recordHere(data);
   const client = await testClient();
   const session = await client.connect(toneCall(await recorder.sipPort('udp')));
   await sleep(500);
@@ -121,7 +122,7 @@ test('a third host, other ports of the same host, forged RTCP, reflections and a
 });
 
 /** The client holds, and resumes from a new port; a stranger tries to be taken for it. */
-async function followPortChange(recorder: ServeProcess, data: string): Promise<void> {
+async function followPortChange(recorder: RecorderHere, data: string): Promise<void> {
   const client = await testClient();
   const session = await client.connect(toneCall(await recorder.sipPort('udp')));
   await sleep(600);

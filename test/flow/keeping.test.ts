@@ -7,7 +7,8 @@ import { findLocalApi } from '../../src/http/local-access.ts';
 import { S3Store } from '../support/s3-store.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { recordHere } from './recorder-here.ts';
 
 test('a call is encrypted, goes into the store, and is played from there', async () => {
   const s3 = await new S3Store().start();
@@ -20,7 +21,7 @@ test('a call is encrypted, goes into the store, and is played from there', async
 encryption: { masterKey: "${masterKey}" }
 `,
   );
-  const server = serve(data, '--config', config);
+  const server = recordHere(data, '--config', config);
   const client = await testClient();
   const call = await client.connect(toneCall(await server.sipPort('udp')));
   await sleep(600);

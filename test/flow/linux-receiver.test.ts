@@ -8,13 +8,14 @@ import { replayOrekaCall } from '../peers/oreka-replayer.ts';
 import { readWav, silentBetween, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { recordHere } from './recorder-here.ts';
 
 async function linuxServer() {
   const data = await temporaryDirectory();
   const config = join(data, 'config.yaml');
   await writeFile(config, 'rtp: { receiver: linux }\n');
-  return { data, server: serve(data, '--config', config) };
+  return { data, server: recordHere(data, '--config', config) };
 }
 
 // CI runs on 64-bit Linux; elsewhere the runner lists these as skipped.

@@ -7,7 +7,8 @@ import { pause, resume } from '../../src/commands/live.ts';
 import { findLocalApi, type LocalApi } from '../../src/http/local-access.ts';
 import { toneLevel } from '../support/listen.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, type ServeProcess, startServer } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { type RecorderHere, startHere } from './recorder-here.ts';
 
 const HEADER_OCTETS = 44;
 const HEARD_DB = -13;
@@ -17,21 +18,20 @@ const LISTENERS = 50;
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 70_000 });
 
 let data: string;
-let server: ServeProcess;
+let server: RecorderHere;
 let port: number;
 let api: LocalApi;
 
 beforeAll(async () => {
   data = await mkdtemp(join(tmpdir(), 'sipreel-'));
-  server = startServer(data);
+  server = startHere(data);
   await server.line('ready', 60_000);
   port = await server.sipPort('udp');
   api = (await findLocalApi(data))!;
 });
 
 afterAll(async () => {
-  server.kill('SIGKILL');
-  await server.exited;
+  await server.stop();
   await rm(data, { recursive: true, force: true });
 });
 

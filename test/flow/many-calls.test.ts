@@ -6,7 +6,8 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { serve } from './serve-process.ts';
 
 test('100 calls at once: 100 whole recordings, no lost packet', { timeout: 90_000 }, async () => {
   const data = await temporaryDirectory();

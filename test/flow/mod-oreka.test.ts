@@ -17,12 +17,14 @@ import {
 import { readWav, silentBetween, toneLevel, toneOnset } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, type ServeProcess, serve } from './serve-process.ts';
+import { filedRecordings, type LoggedRecorder } from './logged-recorder.ts';
+import { recordHere } from './recorder-here.ts';
+import { serve } from './serve-process.ts';
 
 const RATE = 8000;
 const AUDIBLE_DB = -25;
 
-async function orekaAddress(server: ServeProcess) {
+async function orekaAddress(server: LoggedRecorder) {
   const { oreka } = (await server.line('ready')) as unknown as { oreka: string[] };
   return parseHostPort(oreka[0]!)!;
 }
@@ -37,7 +39,7 @@ async function replay(capture: OrekaCapture, plan: Partial<OrekaReplayPlan> = {}
   nextOffset += 4;
   const portOffset = nextOffset;
   const data = await temporaryDirectory();
-  const server = serve(data, ...PORTS);
+  const server = recordHere(data, ...PORTS);
   const to = await orekaAddress(server);
   const played = await replayOrekaCall({
     capture,
@@ -200,7 +202,7 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
 
 test('two PBXs announce the same ports at the same moment: two clean recordings', async () => {
   const data = await temporaryDirectory();
-  const server = serve(data, ...PORTS);
+  const server = recordHere(data, ...PORTS);
   const to = await orekaAddress(server);
   const hosts = ['127.0.0.40', '127.0.0.41'];
   const calls = await Promise.all(

@@ -10,7 +10,8 @@ import { replayOrekaCall } from '../peers/oreka-replayer.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep } from './client.ts';
-import { filedRecordings, type ServeProcess, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { type RecorderHere, recordHere } from './recorder-here.ts';
 
 const HEARD_DB = -25;
 const SILENT_DB = -60;
@@ -19,11 +20,11 @@ const PORTS = ['--rtp-ports', '11000-11999'];
 
 async function serveWith(
   rule: string,
-): Promise<{ data: string; server: ServeProcess; to: { host: string; port: number } }> {
+): Promise<{ data: string; server: RecorderHere; to: { host: string; port: number } }> {
   const data = await temporaryDirectory();
   const config = join(data, 'config.yaml');
   await writeFile(config, `rules: {list: [${rule}]}\n`);
-  const server = serve(data, '--config', config, ...PORTS);
+  const server = recordHere(data, '--config', config, ...PORTS);
   const { oreka } = (await server.line('ready')) as unknown as { oreka: string[] };
   return { data, server, to: parseHostPort(oreka[0]!)! };
 }

@@ -8,7 +8,9 @@ import { readJournal } from '../journal/read-journal.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve, serveAgain } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { recordHere } from './recorder-here.ts';
+import { serve, serveAgain } from './serve-process.ts';
 
 const HEARD_DB = -13;
 const SILENT_DB = -60;
@@ -28,7 +30,7 @@ async function order(command: typeof pause, ...args: string[]): Promise<void> {
 
 test('a card payment, with a client that obeys, one that sends on, and one that refuses to pause', async () => {
   const data = await temporaryDirectory();
-  const server = serve(data);
+  const server = recordHere(data);
   const client = await testClient();
   const port = await server.sipPort('udp');
   const kinds = ['followed', 'ignored', 'refused'] as const;
@@ -82,7 +84,7 @@ test('a card payment, with a client that obeys, one that sends on, and one that 
 
 test('one stream, one party, then the end, by order', async () => {
   const data = await temporaryDirectory();
-  const server = serve(data);
+  const server = recordHere(data);
   const client = await testClient();
   const session = await client.connect(toneCall(await server.sipPort('tcp'), 'tcp'));
   const shown: string[] = [];

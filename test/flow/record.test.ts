@@ -9,7 +9,8 @@ import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { AnsweringClient } from './answering-client.ts';
 import { sleep } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { recordHere } from './recorder-here.ts';
 
 const HEARD_DB = -16;
 const SILENT_DB = -50;
@@ -18,7 +19,7 @@ test('clients that are willing, refuse, offer nothing, end the call, hold it, an
   const data = await temporaryDirectory();
   const config = join(data, 'config.yaml');
   await writeFile(config, 'limits: {inactivitySeconds: 2}\n');
-  await serve(data, '--config', config).line('ready');
+  await recordHere(data, '--config', config).line('ready');
   const shown: string[] = [];
   const print = vi.spyOn(console, 'log').mockImplementation((line) => void shown.push(String(line)));
   onTestFinished(() => print.mockRestore());

@@ -4,7 +4,8 @@ import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { recordHere } from './recorder-here.ts';
 
 const RULES = `
 rules:
@@ -18,7 +19,7 @@ test('declined, discarded and recorded calls', async () => {
   const data = await temporaryDirectory();
   const config = join(await temporaryDirectory(), 'sipreel.yaml');
   await writeFile(config, RULES);
-  const server = serve(data, '--config', config);
+  const server = recordHere(data, '--config', config);
   const client = await testClient();
   const call = toneCall(await server.sipPort('udp'));
   const [, bob] = call.parties;

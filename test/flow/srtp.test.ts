@@ -11,12 +11,13 @@ import { readRtcp } from '../../src/rtp/rtcp.ts';
 import { SRTP_SUITES, type SrtpSuite } from '../../src/rtp/srtp/suites.ts';
 import { readWav, silentBetween, toneLevel } from '../support/listen.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, startServer } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { startHere } from './recorder-here.ts';
 
 const SUITES = Object.keys(SRTP_SUITES) as SrtpSuite[];
 
 const data = await mkdtemp(join(tmpdir(), 'sipreel-srtp-'));
-const server = startServer(data);
+const server = startHere(data);
 let port: number;
 
 beforeAll(async () => {
@@ -24,8 +25,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  server.kill('SIGKILL');
-  await server.exited;
+  await server.stop();
   await rm(data, { recursive: true, force: true });
 });
 

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { readWav, silentBetween, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, ServeProcess, serve, serveAgain } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { ServeProcess, serve, serveAgain } from './serve-process.ts';
 
 /** Both tones in their channels from 100 ms on until `toMs`. */
 function expectTones(path: string, toMs: number): void {

@@ -12,7 +12,9 @@ import { createSipServer, type TlsSettings } from '../../src/sip-server/index.ts
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, toneCall } from './client.ts';
-import { filedRecordings, ServeProcess, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { recordHere } from './recorder-here.ts';
+import { ServeProcess } from './serve-process.ts';
 
 const pem = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
 
@@ -37,7 +39,7 @@ test('with the right client certificate it is recorded, with a foreign one there
     config,
     `tls:\n  certificateFile: ${pem('server.pem')}\n  keyFile: ${pem('server.key')}\n  authoritiesFile: ${pem('ca.pem')}\n  clientCertificates: require\n`,
   );
-  const recorder = serve(data, '--config', config, '--sip', 'tls:127.0.0.1:0');
+  const recorder = recordHere(data, '--config', config, '--sip', 'tls:127.0.0.1:0');
   const { sip } = (await recorder.line('ready')) as unknown as { sip: string[] };
   const port = Number(
     sip

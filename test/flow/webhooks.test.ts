@@ -8,7 +8,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { webhookKey } from '../../src/delivery/signature.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve, serveAgain } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { serve, serveAgain } from './serve-process.ts';
 
 interface Told {
   id: string;
