@@ -6,7 +6,8 @@ import { readWav, toneLevel } from '../support/listen.ts';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
-import { filedRecordings, serve } from './serve-process.ts';
+import { filedRecordings } from './logged-recorder.ts';
+import { serve } from './serve-process.ts';
 
 const NO_FLOOR = 'storage: {floorMiB: 0, floorPercent: 0, reservePerRecordingMiB: 0}\n';
 
