@@ -9,22 +9,25 @@ import { storageError } from './storage-error.ts';
  * Processes in other PID namespaces (containers sharing a volume) cannot be told apart; do not share a data directory.
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const path = join(directory, 'lock');
-  const identity = `${process.pid} ${await processStart(process.pid)}`;
   try {
     await mkdir(directory, { recursive: true, mode: 0o750 });
-    for (let attempt = 0; attempt < 3; attempt++) {
-      if (await create(path, identity)) return () => rm(path, { force: true });
-      const holder = await readFile(path, 'utf8').catch(() => '');
-      const [pid = '', start = ''] = holder.split(' ');
-      if (pid !== '' && (await processStart(Number(pid))) === start) {
-        throw new RecorderError('STORAGE_IN_USE', `Process ${pid} is already recording into ${directory}.`);
-      }
-      await rm(path, { force: true });
-    }
+    return await takeLock(join(directory, 'lock'), (pid) => `Process ${pid} is already recording into ${directory}.`);
   } catch (error) {
     if (error instanceof RecorderError) throw error;
     throw await storageError(error, directory);
+  }
+}
+
+/** The same for a lock of another purpose, in a directory that exists. `taken` says who has it. Rejects with STORAGE_IN_USE. */
+export async function takeLock(path: string, taken: (pid: string) => string): Promise<() => Promise<void>> {
+  const identity = `${process.pid} ${await processStart(process.pid)}`;
+  for (let attempt = 0; attempt < 3; attempt++) {
+    if (await create(path, identity)) return () => rm(path, { force: true });
+    const holder = await readFile(path, 'utf8').catch(() => '');
+    const [pid = '', start = ''] = holder.split(' ');
+    if (pid !== '' && (await processStart(Number(pid))) === start)
+      throw new RecorderError('STORAGE_IN_USE', taken(pid));
+    await rm(path, { force: true });
   }
   throw new RecorderError('STORAGE_FAILED', `${path} could not be taken.`);
 }

@@ -10,7 +10,7 @@ export const ROTATE_KEYS_USAGE = `sipreel rotate-keys [--data DIR] [--config FIL
 
 Encrypts the keys of all finished recordings with the first master key (encryption.keyFile, SIPREEL_MASTER_KEY). To change the
 master key: put a new one before the old one, run this, then remove the old one. Only the small key.json files are written; the
-recordings stay as they are, also in a store. May run beside the recorder, be cut off, and be run again.
+recordings stay as they are, also in a store. May run beside the recorder, be cut off, and be run again; two at once are refused.
 The exit code is 1 if a key could not be opened: keep the old master key then.`;
 
 export async function rotateKeysCommand(args: string[]): Promise<number> {

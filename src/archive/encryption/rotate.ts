@@ -3,7 +3,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayDirectories, readRecording } from '../list.ts';
-import type { MasterKeys } from './master-keys.ts';
+import { takeLock } from '../lock.ts';
+import type { MasterKey, MasterKeys } from './master-keys.ts';
 import { readRecordingKey, writeRecordingKey } from './recording-key.ts';
 
 export interface Rotation {
@@ -15,13 +16,31 @@ export interface Rotation {
   failed: number;
 }
 
-/** Rejects with KEY_MISSING if there is no master key at all. */
+/** Rejects with KEY_MISSING if there is no master key at all, with STORAGE_IN_USE while another process does the same. */
 export async function rotateKeys(
   dataDirectory: string,
   masterKeys: MasterKeys,
   onFailed: (directory: string, error: unknown) => void,
 ): Promise<Rotation> {
   const master = await masterKeys.current();
+  // Two would write the same files aside, and one of them might file the other's half.
+  const release = await takeLock(
+    join(dataDirectory, 'rotate-keys.lock'),
+    (pid) => `Process ${pid} is rotating keys in ${dataDirectory} already.`,
+  );
+  try {
+    return await rotateAll(dataDirectory, masterKeys, master, onFailed);
+  } finally {
+    await release();
+  }
+}
+
+async function rotateAll(
+  dataDirectory: string,
+  masterKeys: MasterKeys,
+  master: MasterKey,
+  onFailed: (directory: string, error: unknown) => void,
+): Promise<Rotation> {
   const counts: Rotation = { rotated: 0, already: 0, failed: 0 };
   for await (const day of dayDirectories(dataDirectory)) {
     for (const name of await readdir(day.directory)) {
