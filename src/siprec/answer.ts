@@ -18,6 +18,8 @@ export interface AnswerRequest {
   crypto?: ReadonlyMap<number, string>;
   /** By m-line index, those whose media we do not want, and why. */
   unwanted?: ReadonlyMap<number, Unwanted>;
+  /** The client understands `a=record` on every m-line (option tag `record-aware`), not only where it has said a preference. */
+  recordingAware?: boolean;
   /** Our media address, IPv4 or IPv6. */
   host: string;
   /** The o= session id: digits, the same for the whole dialog. */
@@ -58,8 +60,9 @@ function mediaSection(request: AnswerRequest, line: OfferedMediaLine): string[] 
     const unwanted = request.unwanted?.get(line.index);
     const idle = line.held || unwanted !== undefined;
     section.push(idle ? 'a=inactive' : 'a=recvonly');
-    // Only to those who know the attributes (RFC 7866 §7.3).
-    if (line.preference !== null) section.push(`a=record:${unwanted === 'discarded' ? 'off' : idle ? 'paused' : 'on'}`);
+    // Only to those who know the attributes (RFC 7866 §6.3, §7.3).
+    if (line.preference !== null || request.recordingAware)
+      section.push(`a=record:${unwanted === 'discarded' ? 'off' : idle ? 'paused' : 'on'}`);
   }
   if (line.label !== null) section.push(`a=label:${line.label}`);
   return section;

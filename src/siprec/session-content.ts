@@ -16,6 +16,7 @@ import { type BroughtCall, SessionCall, type SessionCallSnapshot } from './sessi
 import { type OfferOutcome, SessionMedia, type SessionMediaSnapshot } from './session-media.ts';
 import { peerOf, type SessionOrigin } from './session-origin.ts';
 import type { RecordingHold, RestoredHold } from './shared-recording.ts';
+import { headerList } from './sip-headers.ts';
 
 export interface SessionContentParts {
   recordings: Recordings;
@@ -66,7 +67,7 @@ export class SessionContent {
 
   constructor(parts: SessionContentParts, media?: SessionMedia, call?: SessionCall) {
     this.#parts = parts;
-    this.#media = media ?? new SessionMedia(String(Math.floor(parts.clock.wallMs())));
+    this.#media = media ?? newMedia(parts);
     this.#call = call ?? new SessionCall(parts.origin);
   }
 
@@ -316,6 +317,12 @@ export class SessionContent {
     this.#held = this.#held.filter((other) => other !== held);
     this.#refused.add(held.sessionId);
   }
+}
+
+function newMedia({ clock, origin }: SessionContentParts): SessionMedia {
+  const tags = ['supported', 'require'].flatMap((name) => headerList(origin.headers, name));
+  const recordingAware = tags.some((tag) => tag.toLowerCase() === 'record-aware');
+  return new SessionMedia({ sessionId: String(Math.floor(clock.wallMs())), recordingAware });
 }
 
 function streamsOf(brought: BroughtCall, streams: readonly OfferedStream[]): OfferedStream[] {

@@ -26,6 +26,8 @@ export interface OfferOutcome {
 /** Plain data. Holds key material: never to be logged. */
 export interface SessionMediaSnapshot {
   sessionId: string;
+  /** Absent in older snapshots. */
+  recordingAware?: boolean;
   /** The latest offer. */
   offer: string;
   keys: StreamKeysSnapshot;
@@ -40,6 +42,7 @@ export interface SessionMediaSnapshot {
 
 export class SessionMedia {
   readonly #sessionId: string;
+  readonly #recordingAware: boolean;
   readonly #keys: StreamKeys;
   readonly #mediaKeys: MediaKeys;
   #offer = '';
@@ -52,15 +55,20 @@ export class SessionMedia {
   #doubtful = new Set<string>();
 
   /** `sessionId` is the o= session id of our answers: digits. */
-  constructor(sessionId: string, keys = new StreamKeys(), mediaKeys = new MediaKeys(randomBytes)) {
+  constructor(
+    { sessionId, recordingAware = false }: { sessionId: string; recordingAware?: boolean },
+    keys = new StreamKeys(),
+    mediaKeys = new MediaKeys(randomBytes),
+  ) {
     this.#sessionId = sessionId;
+    this.#recordingAware = recordingAware;
     this.#keys = keys;
     this.#mediaKeys = mediaKeys;
   }
 
   static restore(snapshot: SessionMediaSnapshot): SessionMedia {
-    const { sessionId, keys, mediaKeys } = snapshot;
-    const media = new SessionMedia(sessionId, new StreamKeys(keys), new MediaKeys(randomBytes, mediaKeys));
+    const { keys, mediaKeys } = snapshot;
+    const media = new SessionMedia(snapshot, new StreamKeys(keys), new MediaKeys(randomBytes, mediaKeys));
     // The known streams meet the offer that they come from: each gets its own key again.
     media.applyOffer(snapshot.offer);
     media.#answer = snapshot.answer;
@@ -76,6 +84,7 @@ export class SessionMedia {
   snapshot(): SessionMediaSnapshot {
     return {
       sessionId: this.#sessionId,
+      recordingAware: this.#recordingAware,
       offer: this.#offer,
       keys: this.#keys.snapshot(),
       mediaKeys: this.#mediaKeys.snapshot(),
@@ -146,6 +155,7 @@ export class SessionMedia {
       addresses: byLine,
       crypto,
       unwanted: unwantedLines,
+      recordingAware: this.#recordingAware,
       host,
       sessionId: this.#sessionId,
       previous: this.#answer,

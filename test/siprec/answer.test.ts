@@ -22,7 +22,7 @@ describe('offer and answer', () => {
   const names = readdirSync(directory).filter((name) => name.endsWith('.txt'));
   test.each(names)('%s', (name) => {
     const { host, exchanges } = readDialog(name);
-    const media = new SessionMedia('1000', undefined, new MediaKeys((octets) => new Uint8Array(octets)));
+    const media = new SessionMedia({ sessionId: '1000' }, undefined, new MediaKeys((octets) => new Uint8Array(octets)));
     expect(exchanges.length).toBeGreaterThan(0);
     for (const { offer, answer } of exchanges) {
       const { streams } = media.applyOffer(offer.replaceAll('\n', '\r\n'));

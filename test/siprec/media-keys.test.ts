@@ -42,7 +42,7 @@ const receiving = (srtp: StreamSrtp | undefined) => srtp?.receiving.map(({ keySa
 describe('the keys of a session', () => {
   test('each stream has its own m-line’s first, then those of the others: forked media is under the phones’', () => {
     const offer = sdp({ label: 'a', attributes: [crypto(1)] }, { label: 'b', attributes: [crypto(2), crypto(3, 2)] });
-    const { srtp, answered } = exchange(new SessionMedia('1'), offer);
+    const { srtp, answered } = exchange(new SessionMedia({ sessionId: '1' }), offer);
     expect(srtp.map(receiving)).toEqual([
       [text(1), text(2), text(3)],
       [text(2), text(3), text(1)],
@@ -54,7 +54,7 @@ describe('the keys of a session', () => {
   });
 
   test('our key stays when the client’s changes, with the new tag; another suite gets another key', () => {
-    const media = new SessionMedia('1');
+    const media = new SessionMedia({ sessionId: '1' });
     const [first] = exchange(media, sdp({ label: 'a', attributes: [crypto(1)] })).answered;
     expect(exchange(media, sdp({ label: 'a', attributes: [crypto(1)] })).answered).toEqual([first]);
     const rekeyed = exchange(media, sdp({ label: 'a', attributes: [crypto(2, 7)] }));
@@ -68,7 +68,7 @@ describe('the keys of a session', () => {
   });
 
   test('a stream whose m-line moves and a new one beside it: keys follow the label', () => {
-    const media = new SessionMedia('1');
+    const media = new SessionMedia({ sessionId: '1' });
     const [a] = exchange(media, sdp({ label: 'a', attributes: [crypto(1)] })).answered;
     const moved = sdp({ label: 'new', attributes: [crypto(9)] }, { label: 'a', attributes: [crypto(1)] });
     const { answered } = exchange(media, moved);
@@ -81,15 +81,17 @@ describe('the keys of a session', () => {
       { label: 'a', protocol: 'RTP/AVP', attributes: [crypto(1)] },
       { label: 'b', protocol: 'RTP/AVP' },
     );
-    const { srtp, answered } = exchange(new SessionMedia('1'), offer);
+    const { srtp, answered } = exchange(new SessionMedia({ sessionId: '1' }), offer);
     expect(srtp.map(receiving)).toEqual([[text(1)], [text(1)]]);
     expect(srtp).toMatchObject([{ plainToo: true }, { plainToo: true, sending: null }]);
     expect(answered).toHaveLength(1);
-    expect(exchange(new SessionMedia('1'), sdp({ label: 'a', protocol: 'RTP/AVP' })).srtp).toEqual([undefined]);
+    expect(exchange(new SessionMedia({ sessionId: '1' }), sdp({ label: 'a', protocol: 'RTP/AVP' })).srtp).toEqual([
+      undefined,
+    ]);
   });
 
   test('keys that an offer drops are remembered as candidates', () => {
-    const media = new SessionMedia('1');
+    const media = new SessionMedia({ sessionId: '1' });
     exchange(media, sdp({ label: 'a', attributes: [crypto(1)] }));
     const [srtp] = exchange(media, sdp({ label: 'a', protocol: 'RTP/AVP' })).srtp;
     expect({ keys: receiving(srtp), plainToo: srtp?.plainToo }).toEqual({ keys: [text(1)], plainToo: true });
@@ -98,7 +100,7 @@ describe('the keys of a session', () => {
   test('a DTLS stream is refused alone, with a warning in words', () => {
     const dtls = { label: 'b', protocol: 'UDP/TLS/RTP/SAVPF', attributes: ['a=fingerprint:sha-256 AA:BB'] };
     const { srtp, answered, warnings } = exchange(
-      new SessionMedia('1'),
+      new SessionMedia({ sessionId: '1' }),
       sdp({ label: 'a', attributes: [crypto(1)] }, dtls),
     );
     expect([srtp.length, answered.length]).toEqual([1, 1]);
@@ -113,7 +115,7 @@ describe('the keys of a session', () => {
 
   test('a session that is built again from plain data answers with the same keys', () => {
     const offer = sdp({ label: 'a', attributes: [crypto(1)] }, { label: 'b', attributes: [crypto(2)] });
-    const media = new SessionMedia('1');
+    const media = new SessionMedia({ sessionId: '1' });
     const before = exchange(media, offer);
     const restored = SessionMedia.restore(JSON.parse(JSON.stringify(media.snapshot())));
     expect(restored.localSdp).toBe(media.localSdp);

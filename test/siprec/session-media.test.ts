@@ -17,7 +17,7 @@ const directions = (text: string) => [...text.matchAll(/^a=(recvonly|inactive)/g
 
 /** The client echoes our pause of stream 0 in an offer of its own: that is no hold of the client's. */
 function echoed(): SessionMedia {
-  const media = new SessionMedia('1');
+  const media = new SessionMedia({ sessionId: '1' });
   media.applyOffer(sdp('sendonly', 'sendonly'));
   media.answer(addresses, '192.0.2.1', new Map([['0', 'paused']]));
   media.applyOffer(sdp('inactive', 'sendonly'));
@@ -34,7 +34,7 @@ test.each([
 });
 
 test('after a restart an inactive that we asked for is still no hold', () => {
-  const media = new SessionMedia('1');
+  const media = new SessionMedia({ sessionId: '1' });
   media.applyOffer(sdp('sendonly', 'sendonly'));
   media.answer(addresses, '192.0.2.1', NONE);
   media.offer(addresses, '192.0.2.1', new Map([['0', 'paused']]));
@@ -43,7 +43,7 @@ test('after a restart an inactive that we asked for is still no hold', () => {
 });
 
 test('a hold in the answer to an offer of ours outlives a restart', () => {
-  const media = new SessionMedia('1');
+  const media = new SessionMedia({ sessionId: '1' });
   media.applyOffer(sdp('sendonly', 'sendonly'));
   media.offer(addresses, '192.0.2.1', NONE);
   media.acceptOffer(sdp('sendonly', 'inactive'));

@@ -156,6 +156,16 @@ describe('header fields', () => {
     await client.send('BYE');
   });
 
+  test('a client that supports record-aware is told for every stream, in every answer', async () => {
+    const client = new VirtualClient(recorder);
+    const told = (answer?: { body?: string }) => answer?.body?.match(/^a=record:.*$/gm);
+    const first = await client.call({ sdp: offer('0', '1'), lines: ['Supported: timer, Record-Aware'] });
+    expect(told(first)).toEqual(['a=record:on', 'a=record:on']);
+    const held = offer('0', '1').replace('sendonly', 'inactive');
+    expect(told(await client.send('INVITE', { sdp: held }))).toEqual(['a=record:paused', 'a=record:on']);
+    await client.send('BYE');
+  });
+
   test('a recording-aware client whose call a rule discards is told so, and nothing is kept', async () => {
     const rule = { when: { preference: 'off' as const }, do: 'discard' as const, because: 'the caller objects' };
     const recorder = await VirtualRecorder.create([{ ...rule, status: null, keepDays: null, name: null, tags: [] }]);
