@@ -51,9 +51,10 @@ export function callUpdatedEvent(running: RunningRecording, atMs: number): Deliv
 }
 
 /** `recording.json` is complete: finished, or failed where no audio could be made. */
-export function filedEvent(document: RecordingDocument, atMs: number): DeliveryEvent {
+export function filedEvent(document: RecordingDocument, atMs: number): DeliveryEvent & { key: string } {
   const type = document.state === 'failed' ? 'recording.failed' : 'recording.finished';
-  return event(type, document.id, atMs, `filed:${document.id}`, { recording: document });
+  const key = `filed:${document.id}`;
+  return { ...event(type, document.id, atMs, key, { recording: document }), key };
 }
 
 /** Tags, notes or the legal hold of a finished recording have changed. */

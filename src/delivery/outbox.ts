@@ -243,6 +243,35 @@ export class Outbox {
     return Number(result.numUpdatedRows);
   }
 
+  /**
+   * Has one target told of something that happened before it was there, or that it is to hear again. An event that is known by its key
+   * keeps its id. False if the target does not want such events, or the event stands for it already.
+   */
+  async tell(event: DeliveryEvent & { key: string }, target: OutboxTarget, nowMs: number): Promise<boolean> {
+    if (!target.events.includes(event.type)) return false;
+    const { eventId, key, type, recordingId, atMs, data } = event;
+    const added = await this.#ask(({ write }) =>
+      write.transaction().execute(async (work) => {
+        const [columns, recorder] = [{ event_id: eventId, event_key: key, type }, this.#recorder];
+        await work
+          .insertInto('delivery_events')
+          .values({ ...columns, recording_id: recordingId, recorder, at_ms: atMs, data: JSON.stringify(data) } as never)
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+        const known = work.selectFrom('delivery_events').select('seq').where('event_key', '=', key);
+        const { seq } = await known.executeTakeFirstOrThrow();
+        const task = { target: target.name, seq, recording_id: recordingId, recorder, state: 'waiting' as const };
+        return work
+          .insertInto('delivery_tasks')
+          .values({ ...task, attempts: 0, due_ms: nowMs, failure: null })
+          .onConflict((conflict) => conflict.doNothing())
+          .executeTakeFirst();
+      }),
+    );
+    this.#tell();
+    return Number(added.numInsertedOrUpdatedRows ?? 0) > 0;
+  }
+
   /** Removes events that have been told long ago. */
   async prune(nowMs: number): Promise<void> {
     await this.#ask(({ write }) =>

@@ -202,4 +202,32 @@ onBothDatabases((fresh) => {
     await outbox.add(filed('a', clock));
     expect(await outbox.standing({ limit: 5 })).toHaveLength(1);
   });
+
+  test('a target that came later is told of what was before it, once; one that was told hears the same id again', async () => {
+    const clock = new ManualClock();
+    const [old, later] = [new Receiver('old'), new Receiver('later')];
+    const database = opened(await fresh());
+    const document = exampleDocument();
+    const before = new Outbox(database, [old], 'here');
+    const first = filedEvent(document, clock.wallMs());
+    await before.add(first);
+    courierFor(before, old, clock).wake();
+    await until(() => old.taken.length === 1);
+
+    const outbox = new Outbox(database, [old, later], 'here');
+    const again = () => filedEvent(document, clock.wallMs());
+    expect(await outbox.tell(again(), later, clock.wallMs())).toBe(true);
+    expect(await outbox.tell(again(), later, clock.wallMs())).toBe(false);
+    expect((await outbox.due('later', clock.wallMs(), 5)).map(({ event }) => event.eventId)).toEqual([first.eventId]);
+    courierFor(outbox, later, clock).wake();
+    await until(() => later.taken.length === 1);
+    const unknown = filedEvent(exampleDocument({ id: '0f1e2d3c-0000-4000-8000-000000000009' }), clock.wallMs());
+    expect(await outbox.tell(unknown, later, clock.wallMs())).toBe(true);
+    const onlyStarts = { name: 'starts', events: ['recording.started'] as const };
+    expect(await outbox.tell(again(), onlyStarts, clock.wallMs())).toBe(false);
+    expect(old.taken).toHaveLength(1);
+    await until(
+      async () => (await outbox.standing({ limit: 5 })).filter(({ target }) => target !== 'later').length === 0,
+    );
+  });
 });
