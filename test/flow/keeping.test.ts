@@ -3,12 +3,15 @@ import { createHash } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { upkeep } from '../../src/commands/upkeep.ts';
 import { findLocalApi } from '../../src/http/local-access.ts';
+import { decoded, ffmpegIsInstalled } from '../support/decoded.ts';
+import { toneLevel } from '../support/listen.ts';
 import { S3Store } from '../support/s3-store.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
 import { filedRecordings } from './logged-recorder.ts';
-import { recordHere } from './recorder-here.ts';
+import { type RecorderHere, recordHere } from './recorder-here.ts';
 
 test('a call is encrypted, goes into the store, and is played from there', async () => {
   const s3 = await new S3Store().start();
@@ -50,3 +53,38 @@ encryption: { masterKey: "${masterKey}" }
   expect(deleted.status).toBe(204);
   expect(s3.objects.size).toBe(0);
 });
+
+test.skipIf(!ffmpegIsInstalled())(
+  'a later setting for other formats: new calls by themselves, older ones on order',
+  async () => {
+    const data = await temporaryDirectory();
+    const config = join(await temporaryDirectory(), 'sipreel.yaml');
+    await writeFile(config, 'audio: { formats: [opus] }\n');
+    const client = await testClient();
+    const record = async (server: RecorderHere) => {
+      const call = await client.connect(toneCall(await server.sipPort('udp')));
+      await sleep(900);
+      await call.bye();
+    };
+    const first = recordHere(data);
+    await record(first);
+    await filedRecordings(data, 1);
+    await first.stop();
+    const order = await upkeep(['--data', data, '--config', config]);
+    const second = recordHere(data, '--config', config);
+    await record(second);
+    const filed = await filedRecordings(data, 2);
+    expect(order).toBe(0);
+    for (const { directory } of filed) {
+      await vi.waitFor(async () => expect(await readdir(directory)).toContain('formats.json'), { timeout: 40_000 });
+      const { channels, sampleRateHz } = await decoded(join(directory, 'audio.opus'));
+      const levels = channels.map((one) => [440, 880].map((hz) => toneLevel(one, sampleRateHz, hz, 200, 700) > -20));
+      expect(levels).toEqual([
+        [true, false],
+        [false, true],
+      ]);
+    }
+    expect(await readdir(data)).not.toContain('upkeep.json');
+  },
+  60_000,
+);

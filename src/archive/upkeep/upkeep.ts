@@ -46,7 +46,7 @@ const FIRST_RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 3_600_000;
 const MOST_ENCODER_FAILURES = 3;
 /** For an order, and for a recorder that was busy. */
-const LOOK_EVERY_MS = 60_000;
+const LOOK_EVERY_MS = 10_000;
 const PAGE = 20;
 
 export class Upkeep {
@@ -126,7 +126,10 @@ export class Upkeep {
       )
       .then(() => {
         this.#working = null;
-        if (!this.#closed) this.#timers.set('look', LOOK_EVERY_MS, () => this.#wake());
+        if (this.#closed) return;
+        // What came while the last look was on its way.
+        if (this.#queue.length > 0 && !this.#options.isBusy()) this.#wake();
+        else this.#timers.set('look', LOOK_EVERY_MS, () => this.#wake());
       });
   }
 
