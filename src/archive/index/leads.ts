@@ -57,6 +57,22 @@ export async function newestPlaces(
   return found;
 }
 
+/** The place of the n-th newest recording, from 1; null if there are not so many. */
+export async function nthPlace(
+  database: Kysely<IndexTables>,
+  { from, below }: PlaceRange,
+  n: number,
+): Promise<number | null> {
+  let places = database.selectFrom('recordings').select('place').where('place', '>=', from);
+  if (below !== null) places = places.where('place', '<', below);
+  const row = await places
+    .orderBy('place', 'desc')
+    .limit(1)
+    .offset(n - 1)
+    .executeTakeFirst();
+  return row?.place ?? null;
+}
+
 /** The candidate that leaves the fewest recordings within the range, by what its newest places tell. Null without any. */
 export async function rarest(
   database: Kysely<IndexTables>,

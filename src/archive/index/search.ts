@@ -11,7 +11,7 @@ import type { RecordingQuery, SearchHit } from '../../recording/library.ts';
 import { matchesQuery } from '../../recording/matches-query.ts';
 import { normalise } from '../../recording/normalise.ts';
 import { isEverything, type RecordingScope } from '../../recording/scope.ts';
-import { type Lead, newestPlaces, type PlaceRange, rarest } from './leads.ts';
+import { type Lead, newestPlaces, nthPlace, type PlaceRange, rarest } from './leads.ts';
 import { type AskedWord, identifierTerms, scopeWords, termsAsked, wordsAsked } from './question.ts';
 import { recordingOf } from './row.ts';
 import { type IndexTables, PLACES_PER_MS, type RecordingRow } from './schema.ts';
@@ -33,9 +33,10 @@ export interface FoundRecording extends Omit<SearchHit, 'directory'> {
 type Rows = SelectQueryBuilder<IndexTables & { r: RecordingRow }, 'r', object>;
 
 /** Rows looked at for one page at the most. After them the page is given as it is, with a cursor to go on from. */
-const MOST_ROWS = 20_000;
+const MOST_ROWS = { led: 20_000, read: 200_000 };
 const LEAST_ROWS = 50;
-const MOST_ROWS_AT_ONCE = 1_000;
+/** In one statement, so that other questions come in between. Rows of a lead are asked for by their places. */
+const MOST_ROWS_AT_ONCE = { led: 1_000, read: 20_000 };
 
 /** Recordings that meet the query, newest first, those below the place `before` only (null: from the newest on). */
 export async function findRecordings(
@@ -47,14 +48,18 @@ export async function findRecordings(
   const items: FoundRecording[] = [];
   const range = rangeOf(query, page.before);
   const { lead, others } = await leadOf(database, kind, query, range);
-  let limit = Math.max(LEAST_ROWS, page.limit + 1);
+  const way = lead ? 'led' : 'read';
+  let atOnce = Math.max(LEAST_ROWS, page.limit + 1);
   // SQL lets through at least what is asked for; matchesQuery has the last word.
-  for (let seen = 0; seen < MOST_ROWS; ) {
-    const places = lead && (await newestPlaces(database, lead, others, range, limit));
-    const rows = await fitting(database, query, range, places)
+  for (let seen = 0; seen < MOST_ROWS[way]; ) {
+    const places = lead && (await newestPlaces(database, lead, others, range, atOnce));
+    // The place where this step ends; null: nothing is behind it.
+    const end = places ? (places[atOnce - 1] ?? null) : await nthPlace(database, range, atOnce);
+    const most = places ? atOnce : page.limit + 1;
+    const rows = await fitting(database, query, end === null ? range : { ...range, from: end }, places)
       .orderBy('r.place', 'desc')
       .select(['r.place', 'r.directory', 'r.recorder', 'r.document', 'r.annotations'])
-      .limit(limit)
+      .limit(most)
       .execute();
     for (const { place, directory, recorder, ...row } of rows) {
       const recording = recordingOf(row);
@@ -63,11 +68,11 @@ export async function findRecordings(
       if (items.length === page.limit) return { items, before: items.at(-1)?.place ?? null };
       items.push({ place, directory, recorder, ...recording });
     }
-    const looked = places ?? rows.map((row) => row.place);
-    if (looked.length < limit) return { items, before: null };
-    range.below = looked.at(-1)!;
-    seen += looked.length;
-    limit = Math.min(2 * limit, MOST_ROWS_AT_ONCE);
+    if (!places && rows.length === most) range.below = rows.at(-1)!.place;
+    else if (end === null) return { items, before: null };
+    else range.below = end;
+    seen += atOnce;
+    atOnce = Math.min(4 * atOnce, MOST_ROWS_AT_ONCE[way]);
   }
   return { items, before: range.below };
 }
