@@ -29,6 +29,7 @@ describe.skipIf(!sippAvailable())('more calls than limits.recordings', () => {
     expect(result.log.filter((line) => line.level === 'error')).toEqual([]);
     // The state changed twice; the refused calls have no line each.
     expect(result.log.filter(({ msg }) => msg.startsWith('new recordings are'))).toHaveLength(2);
+    const slowest: number[] = [];
     for (const [what, times] of [
       [`${refusalsMs.length} of ${calls} calls refused, as SIPp saw it`, refusalsMs],
       ['the same at the recorder', refusalsAtRecorderMs],
@@ -41,8 +42,9 @@ describe.skipIf(!sippAvailable())('more calls than limits.recordings', () => {
     ] as const) {
       const [p50, p99, longest] = [50, 99, 100].map((percent) => percentile(times, percent).toFixed(1));
       report(`${what}: p50 ${p50} ms, p99 ${p99} ms, longest ${longest} ms`);
-      // Only where the machine is this test's alone.
-      if (full) expect(times.at(-1)).toBeLessThan(100);
+      slowest.push(times.at(-1) ?? 0);
     }
+    // Only where the machine is this test's alone.
+    if (full) expect(Math.max(...slowest)).toBeLessThan(100);
   });
 });
