@@ -15,6 +15,8 @@ export interface XmlElement {
 }
 
 const MAX_DEPTH = 64;
+/** Repairing text that is broken all over takes seconds per MiB, for which everybody would wait. */
+const MAX_REPAIRED_CHARACTERS = 128 << 10;
 const TEXT = '#text';
 const CDATA = '#cdata';
 const ATTRIBUTES = ':@';
@@ -55,9 +57,15 @@ export function readXml(text: string, warnings: Warning[]): XmlElement[] {
       code: 'metadata-malformed',
       message: 'The metadata is not well-formed XML and was repaired as well as possible.',
     });
+    if (source.length > MAX_REPAIRED_CHARACTERS) {
+      warnings.push({
+        code: 'metadata-cut',
+        message: `Of ${source.length} characters only the first ${MAX_REPAIRED_CHARACTERS} were repaired and read; all are kept.`,
+      });
+    }
   }
   try {
-    return toElements(parser.parse(repairXml(source)), new Map(), 0);
+    return toElements(parser.parse(repairXml(source.slice(0, MAX_REPAIRED_CHARACTERS))), new Map(), 0);
   } catch (error) {
     warnings.push({
       code: 'metadata-unreadable',

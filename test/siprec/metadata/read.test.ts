@@ -419,6 +419,13 @@ describe('hostile documents', () => {
     quick(text);
   });
 
+  test('a broken document is read as far as it may cost, and says so', () => {
+    const broken = `${METADATA.replace('</recording>', '')}<unfinished ${'a=b '.repeat(100_000)}`;
+    const { metadata, warnings } = quick(broken);
+    expect(metadata.participants).toHaveLength(2);
+    expect(warnings.map((warning) => warning.code)).toEqual(['metadata-malformed', 'metadata-cut']);
+  });
+
   test('more participants than anybody has', () => {
     const { metadata, warnings } = quick(`<recording>${'<participant/>'.repeat(20_000)}</recording>`);
     expect(metadata.participants).toHaveLength(2000);
