@@ -121,15 +121,17 @@ export class Upkeep {
   #wake(): void {
     if (this.#closed || this.#working) return;
     this.#working = this.#work()
-      .catch((err) =>
-        this.#options.log.error({ err }, 'older recordings could not be looked after: will be tried again'),
-      )
-      .then(() => {
+      .then(() => LOOK_EVERY_MS)
+      .catch((err) => {
+        this.#options.log.error({ err }, 'older recordings could not be looked after: will be tried again');
+        return FIRST_RETRY_MS;
+      })
+      .then((delayMs) => {
         this.#working = null;
         if (this.#closed) return;
         // What came while the last look was on its way.
         if (this.#queue.length > 0 && !this.#options.isBusy()) this.#wake();
-        else this.#timers.set('look', LOOK_EVERY_MS, () => this.#wake());
+        else this.#timers.set('look', delayMs, () => this.#wake());
       });
   }
 
