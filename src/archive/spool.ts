@@ -41,7 +41,8 @@ export class Spool {
   }
 
   async prepare(): Promise<void> {
-    await mkdir(this.root, { recursive: true, mode: 0o750 });
+    // By the disk, whose thread is up then: the first call does not wait for it.
+    await this.#disk.makeDirectory(this.root);
   }
 
   directory(recordingId: string): string {
