@@ -45,9 +45,13 @@ describe.skipIf(!sippAvailable() || process.platform === 'win32')('more than the
     expect(accepted[0]).toBeLessThan(refused[0]!);
     expect(accepted.at(-1)).toBeGreaterThan(refused.at(-1)!);
     // No to and fro: once refused, for one reason after the other, and once taken again.
-    const told = result.log.map(({ msg }) => msg).filter((msg) => msg.startsWith('new recordings are'));
-    const changes = told.filter((msg, index) => msg !== told[index - 1]);
-    expect(changes).toEqual(['new recordings are refused', 'new recordings are taken again']);
+    const changes = () => {
+      const told = result.log.map(({ msg }) => msg).filter((msg) => msg.startsWith('new recordings are'));
+      return told.filter((msg, index) => msg !== told[index - 1]);
+    };
+    await expect
+      .poll(changes, { timeout: 5_000 })
+      .toEqual(['new recordings are refused', 'new recordings are taken again']);
     expect(result.log.filter((line) => line.level === 'error')).toEqual([]);
   });
 });
