@@ -43,7 +43,7 @@ export const storage = z.strictObject({
     .enum(['none', 'recording', 'interval'])
     .default('recording')
     .describe(
-      'When a journal is brought onto the disk, against power loss: never, when the recording ends, or every syncIntervalMs besides. Filing is always synced.',
+      'When a journal is brought onto the disk, against power loss: never, when the recording ends, or every syncIntervalMs besides. The rest of a filed recording always is.',
     ),
   syncIntervalMs: z
     .number()
