@@ -12,6 +12,7 @@ import { HttpProblem } from '../problem.ts';
 import { noneMatchFails, rangeOf } from '../range.ts';
 import { callerOf, type Server } from '../route-types.ts';
 import { idParams, problems } from '../schemas.ts';
+import { sendStream } from '../send-stream.ts';
 import { AudioMaker } from './made-audio.ts';
 import { recordingFor } from './recordings.ts';
 
@@ -61,11 +62,7 @@ export function fileRoutes(
         detail: `${file.file.name}, octets ${part.first}-${part.last} of ${file.file.octets}`,
       });
       const stream = file.read(part.first, part.last);
-      stream.once('close', () => void close());
-      // Whoever has left already is not noticed by what sends the stream.
-      if (reply.raw.destroyed) stream.destroy();
-      else reply.raw.once('close', () => stream.destroy());
-      return reply.send(stream);
+      return sendStream(reply, stream, close);
     } catch (error) {
       await close();
       throw error;

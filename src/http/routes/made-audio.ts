@@ -9,6 +9,7 @@ import type { RecordingDocument } from '../../recording/document.ts';
 import type { RecordingLibrary } from '../../recording/library.ts';
 import type { Caller } from '../caller.ts';
 import { HttpProblem } from '../problem.ts';
+import { sendStream } from '../send-stream.ts';
 
 /** Each takes a core for as long as it runs, behind everything else. */
 const MAX_AT_WORK = 2;
@@ -66,10 +67,7 @@ export class AudioMaker {
       const content = wav.read(0, wav.file.octets - 1);
       const order = { format, channels: audio.channels, durationMs: times.durationMs, wav: content };
       const stream = encoder.toStream(order);
-      stream.once('close', () => void close());
-      if (reply.raw.destroyed) stream.destroy();
-      else reply.raw.once('close', () => stream.destroy());
-      return reply.send(stream);
+      return sendStream(reply, stream, close);
     } catch (error) {
       await close();
       throw error;

@@ -9,6 +9,7 @@ import { VCON_MEDIA_TYPE } from '../../recording/vcon.ts';
 import { HttpProblem } from '../problem.ts';
 import { callerOf, type Server } from '../route-types.ts';
 import { idParams, problems } from '../schemas.ts';
+import { sendStream } from '../send-stream.ts';
 import { recordingFor } from './recordings.ts';
 
 /** Each reads its whole WAV. */
@@ -72,10 +73,7 @@ export function vconRoutes(server: Server, library: RecordingLibrary, audit: Aud
           return reply.send(text);
         }
         const stream = Readable.from(text, { objectMode: false });
-        stream.once('close', () => void close());
-        if (reply.raw.destroyed) stream.destroy();
-        else reply.raw.once('close', () => stream.destroy());
-        return reply.send(stream);
+        return sendStream(reply, stream, close);
       } catch (error) {
         await close();
         throw error;
