@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { RecordingIndex } from '../../src/archive/index/recording-index.ts';
 import { type IndexTables, indexMigrations } from '../../src/archive/index/schema.ts';
 import { connectDatabase, type DatabaseAddress } from '../../src/database/database.ts';
-import { postgresIsInstalled, startPostgres } from '../support/postgres.ts';
+import { postgresIsInstalled, runPostgres } from '../support/postgres.ts';
 import { type GeneratedWorld, generatedRecording, worldOf } from './generated-recordings.ts';
 import { copyIntoPostgres, fillSqlite } from './index-bulk.ts';
 import { type Question, questions } from './index-questions.ts';
@@ -19,9 +19,9 @@ const ASKED_EACH = 100;
 const PAGE = 50;
 /** A question that takes seconds is asked less often. */
 const LONGEST_MS = 20_000;
-const POSTGRES_SETTINGS = ['shared_buffers=2GB', 'max_wal_size=8GB', 'wal_level=minimal', 'max_wal_senders=0'];
+const POSTGRES_SETTINGS = ['shared_buffers=2GB', 'max_wal_size=2GB', 'wal_level=minimal', 'max_wal_senders=0'];
 
-/** `keep`: the SQLite file stays in `directory`, and one that is there is asked again. */
+/** `keep`: both databases stay in `directory`, and those that are there are asked again. */
 export async function* benchIndex(rows: number, directory: string, keep: boolean): AsyncGenerator<string> {
   await mkdir(directory, { recursive: true });
   const place = keep ? directory : await mkdtemp(join(directory, 'sipreel-index-'));
@@ -30,7 +30,9 @@ export async function* benchIndex(rows: number, directory: string, keep: boolean
   try {
     yield* benchOn({ kind: 'sqlite', path }, world, (first) => fillSqlite(path, world, first));
     if (!(await postgresIsInstalled())) return;
-    const postgres = await startPostgres(directory, POSTGRES_SETTINGS);
+    const clusterDirectory = join(place, 'postgres');
+    await mkdir(clusterDirectory, { recursive: true });
+    const postgres = await runPostgres(clusterDirectory, POSTGRES_SETTINGS);
     try {
       const url = await postgres.database('bench');
       yield* benchOn({ kind: 'postgres', url }, world, () => copyIntoPostgres(path, url));

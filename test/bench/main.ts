@@ -79,10 +79,10 @@ const { values: options, positionals: wanted } = parseArgs({
     /** soak. */
     minutes: { type: 'string', default: '30' },
     calls: { type: 'string', default: '1000' },
-    /** index: recordings, and where the databases go (three million take some 20 GB and the better part of an hour). */
+    /** index: recordings, and where the databases go (ten million take some 70 GB and hours). */
     rows: { type: 'string', default: '100000' },
     directory: { type: 'string', default: tmpdir() },
-    /** index: the SQLite file stays in that directory, and one that is there is asked again. */
+    /** index: the databases stay in that directory, and those that are there are asked again. */
     keep: { type: 'boolean', default: false },
   },
 });

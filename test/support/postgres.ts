@@ -1,5 +1,6 @@
 // A PostgreSQL of the tests' own: Debian's package, a cluster in a temporary directory, reached over a socket in it.
 import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ const run = promisify(execFile);
 const PACKAGES = '/usr/lib/postgresql';
 
 export interface TestPostgres {
-  /** An empty database of that name. */
+  /** An empty database of that name, or the one that is there. */
   database(name: string): Promise<string>;
   stop(): Promise<void>;
 }
@@ -20,8 +21,21 @@ export async function postgresIsInstalled(): Promise<boolean> {
   return installed;
 }
 
-/** Only where it is installed. */
+/** Only where it is installed. Gone without a trace once it is stopped. */
 export async function startPostgres(parent = tmpdir(), further: string[] = []): Promise<TestPostgres> {
+  const directory = await mkdtemp(join(parent, 'sipreel-postgres-'));
+  const postgres = await runPostgres(directory, further);
+  return {
+    ...postgres,
+    async stop() {
+      await postgres.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What is in `directory` goes on, and stays there. */
+export async function runPostgres(directory: string, further: string[]): Promise<TestPostgres> {
   const versions = (await readdir(PACKAGES)).sort((a, b) => Number(b) - Number(a));
   const version = versions[0] ?? '';
   const bin = join(PACKAGES, version, 'bin');
@@ -29,13 +43,14 @@ export async function startPostgres(parent = tmpdir(), further: string[] = []): 
   const copying = Number(version) >= 15 ? ' strategy file_copy' : '';
   // It refuses to run as root.
   const identity = userInfo().uid === 0 ? await identityOf('postgres') : null;
-  const directory = await mkdtemp(join(parent, 'sipreel-postgres-'));
   if (identity) await chown(directory, identity.uid, identity.gid);
   const data = join(directory, 'data');
-  await run(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync'], {
-    ...identity,
-    cwd: directory,
-  });
+  if (!existsSync(data)) {
+    await run(join(bin, 'initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync'], {
+      ...identity,
+      cwd: directory,
+    });
+  }
   const settings = ['listen_addresses=', `unix_socket_directories=${directory}`, 'fsync=off', ...further].flatMap(
     (setting) => ['-c', setting],
   );
@@ -49,7 +64,6 @@ export async function startPostgres(parent = tmpdir(), further: string[] = []): 
   const stop = async () => {
     server.kill('SIGINT');
     await gone;
-    await rm(directory, { recursive: true, force: true });
   };
   for (let attempt = 1; ; attempt++) {
     try {
@@ -65,7 +79,8 @@ export async function startPostgres(parent = tmpdir(), further: string[] = []): 
   }
   return {
     async database(name) {
-      await psql('-c', `create database ${name}${copying}`);
+      const { stdout } = await psql('-Atc', `select 1 from pg_database where datname = '${name}'`);
+      if (stdout.trim() === '') await psql('-c', `create database ${name}${copying}`);
       return `postgres://postgres@localhost/${name}?host=${encodeURIComponent(directory)}`;
     },
     stop,
