@@ -107,9 +107,12 @@ export class Admission {
   refusal(ports: PortOrigin = 'ours'): RefusalCode | null {
     let codes = this.#refusing();
     if (ports === 'announced') codes = codes.filter((code) => code !== 'NO_PORTS');
-    const first = codes[0] ?? null;
-    if (first) this.#refused++;
-    return first;
+    return codes[0] ?? null;
+  }
+
+  /** A new recording was refused: the log tells how many when they are taken again. */
+  countRefused(): void {
+    this.#refused++;
   }
 
   readiness(): Readiness {

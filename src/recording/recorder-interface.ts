@@ -36,6 +36,8 @@ export interface Recorder {
   start(request: StartRecording): Promise<ActiveRecording>;
   /** Null if a new recording would be accepted now; otherwise why not. */
   refusal(): RefusalCode | null;
+  /** To be told when a call was refused for what `refusal` said; `start` counts its own. */
+  countRefused(): void;
 }
 
 /** `discarded`: by a rule; nothing of the call is kept. */

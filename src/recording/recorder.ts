@@ -105,6 +105,10 @@ export class LiveRecorder implements Recorder, RecordingControl {
     return this.#admission.refusal(ports);
   }
 
+  countRefused(): void {
+    this.#admission.countRefused();
+  }
+
   /** For operators, load balancers and the log: would a new recording be taken, and how near to its limits is everything. */
   readiness(): Readiness {
     return this.#admission.readiness();
@@ -117,7 +121,10 @@ export class LiveRecorder implements Recorder, RecordingControl {
 
   async start(request: StartRecording): Promise<ActiveRecording> {
     const refusal = this.refusal(request.streams.some((stream) => stream.announced) ? 'announced' : 'ours');
-    if (refusal) throw new NotAdmitted(refusal);
+    if (refusal) {
+      this.countRefused();
+      throw new NotAdmitted(refusal);
+    }
     const rule = this.#rules.admit(request);
     this.#starting++;
     try {

@@ -40,7 +40,10 @@ export class OutgoingSessions {
   async record({ uri, durationMs }: RecordRequest): Promise<string[]> {
     const { srf, clock, recorder, session: sessionOf } = this.#parts;
     const refusal = this.#closing.signal.aborted ? 'DRAINING' : recorder.refusal();
-    if (refusal) throw new NotAdmitted(refusal);
+    if (refusal) {
+      recorder.countRefused();
+      throw new NotAdmitted(refusal);
+    }
     const headers = await this.#headers(uri);
     const invite = { uri, headers, answerWithinMs: ANSWER_WITHIN_MS, signal: this.#closing.signal };
     const answered = await inviteClient(srf, clock, invite);

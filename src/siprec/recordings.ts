@@ -46,17 +46,23 @@ export class Recordings {
     this.#ended = new EndedCalls(options.clock);
   }
 
-  /** Null if the INVITE may be recorded; otherwise why not. Costs little: it is asked before anything is read. */
+  /** Null if the INVITE may be recorded; otherwise why not, and it counts as refused. Costs little: it is asked before anything is read. */
   refusal({ raw }: { raw: string }): RefusalCode | null {
-    const refusal = this.#options.recorder.refusal();
+    const { recorder } = this.#options;
+    const refusal = recorder.refusal();
     // What joins a running recording is taken whatever the limits say.
-    return refusal === null || (refusal !== 'DRAINING' && this.#byKey.mayBeIn(raw)) ? null : refusal;
+    if (refusal === null || (refusal !== 'DRAINING' && this.#byKey.mayBeIn(raw))) return null;
+    recorder.countRefused();
+    return refusal;
   }
 
   /** Joins the running recording of the same call, else starts one. Rejects as `Recorder.start` does. */
   async bring(bringer: Bringer): Promise<RecordingHold> {
     const { recorder } = this.#options;
-    if (recorder.refusal() === 'DRAINING') throw new NotAdmitted('DRAINING');
+    if (recorder.refusal() === 'DRAINING') {
+      recorder.countRefused();
+      throw new NotAdmitted('DRAINING');
+    }
     for (;;) {
       const found = this.#find(bringer.contribution.call.identifiers);
       if (!found) return this.#begin(bringer);

@@ -19,7 +19,7 @@ import type { BringingSession, EndReason } from '../recording/session-state.ts';
 import { type Contribution, combineCalls, combineStreams, type NumberedContribution, sharedKey } from './combine.ts';
 
 /** What this door asks of the recorder. */
-export type SiprecRecorder = Pick<Recorder, 'start' | 'refusal'>;
+export type SiprecRecorder = Pick<Recorder, 'start' | 'refusal' | 'countRefused'>;
 
 export interface SharedRecordingParts {
   recorder: SiprecRecorder;

@@ -17,6 +17,9 @@ const recorder = {
   refusal() {
     return this.current.refusal();
   },
+  countRefused() {
+    this.current.countRefused();
+  },
 };
 
 let target: { host: string; port: number };

@@ -92,6 +92,14 @@ describe('outside of dialogs', () => {
     recorder.refusing = refusal;
     const [sent] = srf.receive(sipMessage('OPTIONS')).response.sent;
     expect([sent?.status, sent?.headers['Retry-After'] !== undefined]).toEqual([503, true]);
+    // Nobody's call was refused.
+    expect(recorder.refused).toBe(0);
+  });
+
+  test('an INVITE that is refused counts once', async () => {
+    recorder.refusing = 'TOO_MANY_RECORDINGS';
+    await call();
+    expect(recorder.refused).toBe(1);
   });
 
   test.each(['REGISTER', 'SUBSCRIBE', 'MESSAGE', 'INFO', 'PUBLISH', 'REFER', 'NOTIFY'])('%s: 405', (method) => {

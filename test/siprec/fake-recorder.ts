@@ -89,6 +89,8 @@ export class FakeRecorder implements SiprecRecorder {
   readonly recordings: FakeRecording[] = [];
   failStart: ErrorCode | Error | null = null;
   refusing: ReturnType<Recorder['refusal']> = null;
+  /** Calls that were said to have been refused. */
+  refused = 0;
   /** Awaited by every start. */
   startGate: Promise<void> = Promise.resolve();
 
@@ -103,6 +105,10 @@ export class FakeRecorder implements SiprecRecorder {
 
   refusal(): ReturnType<Recorder['refusal']> {
     return this.refusing;
+  }
+
+  countRefused(): void {
+    this.refused++;
   }
 
   /** The only recording of a test. */

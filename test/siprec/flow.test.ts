@@ -19,6 +19,9 @@ const recorder = {
   refusal() {
     return this.current.refusal();
   },
+  countRefused() {
+    this.current.countRefused();
+  },
 };
 
 interface Stack {
