@@ -33,10 +33,12 @@ export interface CaptureOptions {
   portRange: PortRange;
   /** Our address as the journal shows it. Default: `bindAddress`. */
   localHost?: string;
-  /** Threads. Default: one less than cores, between 1 and 4. */
+  /** Threads that take calls; there is a spare one besides. Default: one less than cores, between 1 and 4. */
   workers?: number;
   /** A worker that says nothing for so long hangs, and is replaced. Default 5000. */
   silenceLimitMs?: number;
+  /** How long after the start a spare thread is started. Default 2000. */
+  spareAfterMs?: number;
   clock?: Clock;
   /** The anchor that `clock` was made from; workers make theirs from it. */
   anchor?: ClockAnchor;
@@ -62,7 +64,9 @@ export interface CaptureOptions {
 export interface CaptureHealth {
   receiver: ReceiverKind;
   workers: ({ id: number } & WorkerSums)[];
-  /** Worker deaths since the start, of hanging ones too. */
+  /** Loaded threads that would take a dead one's place at once. */
+  spares: number;
+  /** Deaths of workers that took calls since the start, of hanging ones too. */
   deaths: number;
   ports: { pairs: number; used: number; resting: number };
 }
@@ -117,6 +121,7 @@ class PooledCapture implements Capture {
     this.#pool = new WorkerPool({
       workers: options.workers,
       silenceLimitMs: options.silenceLimitMs,
+      spareAfterMs: options.spareAfterMs,
       clock: this.#clock,
       log: this.#log,
       settings: {
@@ -228,6 +233,7 @@ class PooledCapture implements Capture {
     return {
       receiver: this.#receiver,
       workers: this.#pool.workers.map(({ id, sums }) => ({ id, ...sums })),
+      spares: this.#pool.spares.length,
       deaths: this.#pool.deaths,
       ports: { pairs: this.#ports.pairs, used: this.#ports.used, resting: this.#ports.resting },
     };

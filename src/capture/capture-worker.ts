@@ -41,9 +41,9 @@ export class CaptureWorker {
   /** The least delay of a turn since the last report. */
   #lagMs = Number.POSITIVE_INFINITY;
   /** When the sockets had been read last, and how much later than in a turn's time that was at worst since the last report. */
-  #readMs: number;
+  #readMs = 0;
   #handOverLagMs = 0;
-  #toldMs: number;
+  #toldMs = 0;
 
   constructor(options: CaptureWorkerOptions) {
     this.#options = options;
@@ -63,7 +63,10 @@ export class CaptureWorker {
       onJournalFull,
     };
     this.#timers = new Timers(clock);
-    this.#readMs = this.#toldMs = clock.nowMs();
+  }
+
+  #begin(): void {
+    this.#readMs = this.#toldMs = this.#options.clock.nowMs();
     this.#flushLater();
     this.#tellActivityLater();
   }
@@ -128,6 +131,10 @@ export class CaptureWorker {
   };
 
   notice(notice: CaptureNotice): void {
+    if (notice.type === 'begin') {
+      this.#begin();
+      return;
+    }
     if (notice.type === 'writeSip') {
       // Packets that wait to be read are not affected.
       for (const { recordingId, record } of notice.gathered) this.#recordings.get(recordingId)?.writeSip(record);

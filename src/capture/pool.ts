@@ -1,4 +1,4 @@
-// The capture workers: as many as wanted, replaced when they die, recordings placed where least is going on.
+// The capture workers: as many as wanted and a spare one, replaced when they die, recordings placed where least is going on.
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../lib/clock.ts';
@@ -15,6 +15,10 @@ const MAX_DEFAULT_WORKERS = 4;
 /** A worker that lives shorter than this is replaced with a growing delay. */
 const STABLE_MS = 10_000;
 const MAX_RESPAWN_DELAY_MS = 5000;
+/** Of a spare alone: nobody waits for it. */
+const MAX_SPARE_DELAY_MS = 60_000;
+/** The first calls after a start have the processor to themselves. */
+const SPARE_AFTER_MS = 2000;
 const CLOSE_TIMEOUT_MS = 10_000;
 /** Of a thread that was terminated: it sits in a system call that does not return. */
 const END_TIMEOUT_MS = 2000;
@@ -64,18 +68,33 @@ export interface WorkerPoolOptions {
   workers?: number | undefined;
   /** A worker that says nothing for so long hangs. Default 5000. */
   silenceLimitMs?: number | undefined;
+  /** How long after the start the spare is started. Default 2000. */
+  spareAfterMs?: number | undefined;
   settings: WorkerSettings;
   clock: Clock;
   log: Log;
   events: PoolEvents;
 }
 
+/**
+ * A thread's life:
+ *
+ *              has loaded          a place is free        says nothing any more
+ *   starting ─────────────▶ spare ────────────────▶ active ────────────────────▶ hanging
+ *       │                     │                        │      is terminated ─▶      │
+ *       └─────────────────────┴────── the thread ended ┴────────────────────────────┘
+ *
+ * There are as many places as workers are wanted, and one thread more than places. A place is free at the start, when the thread
+ * that had it ended and when it hangs. A spare has loaded everything, and takes a place at once: a thread that is only being
+ * started then takes longer than a call may be without media on a busy machine. Whoever ended or hangs is followed by a new thread.
+ */
+type LifeState = 'starting' | 'spare' | 'active' | 'hanging';
+
 interface Life {
   worker: PoolWorker;
   thread: Worker;
   bornMs: number;
-  /** starting ──says so──▶ ready ──says nothing any more──▶ hanging: gets nothing new, is being terminated. */
-  state: 'starting' | 'ready' | 'hanging';
+  state: LifeState;
 }
 
 export function defaultWorkerCount(): number {
@@ -96,8 +115,9 @@ export class WorkerPool {
   #waiting: { resolve: (worker: PoolWorker) => void; reject: (error: Error) => void }[] = [];
   #nextId = 1;
   #respawnDelayMs = 0;
+  #spawnings = 0;
   #closing = false;
-  /** Deaths since the start. */
+  /** Deaths since the start, of workers that took calls. */
   deaths = 0;
 
   /** Rejects with CAPTURE_FAILED if a worker cannot even start. Idempotent. */
@@ -113,17 +133,27 @@ export class WorkerPool {
     this.#watchdog = new Watchdog({ clock, limitMs, onHang: (worker) => this.#hangs(worker) });
     this.start = closeOnce(async () => {
       await Promise.all(Array.from({ length: this.#size }, () => this.#spawn()));
+      this.#spawnLater(options.spareAfterMs ?? SPARE_AFTER_MS);
     });
     this.close = closeOnce(() => this.#close());
   }
 
+  /** Those that take calls. */
   get workers(): PoolWorker[] {
-    return [...this.#lives].filter(({ state }) => state === 'ready').map(({ worker }) => worker);
+    return this.#livesIn('active').map(({ worker }) => worker);
+  }
+
+  get spares(): PoolWorker[] {
+    return this.#livesIn('spare').map(({ worker }) => worker);
   }
 
   /** Workers that say nothing and have not ended yet. */
   get hanging(): number {
-    return [...this.#lives].filter(({ state }) => state === 'hanging').length;
+    return this.#livesIn('hanging').length;
+  }
+
+  #livesIn(state: LifeState): Life[] {
+    return [...this.#lives].filter((life) => life.state === state);
   }
 
   /**
@@ -157,7 +187,7 @@ export class WorkerPool {
   }
 
   #spawn(): Promise<void> {
-    const { settings, clock, events, log } = this.#options;
+    const { settings, clock, events } = this.#options;
     // The source runs as .ts, the published package as .js.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const thread = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
@@ -167,7 +197,7 @@ export class WorkerPool {
     });
     let becomeReady: () => void = () => {};
     const channel: CaptureChannel = new CallingChannel(thread, (news) => {
-      if (life.state === 'ready') this.#watchdog.heard(worker);
+      if (life.state === 'active') this.#watchdog.heard(worker);
       if (news.type === 'ready') becomeReady();
       else events.news(worker, news);
     });
@@ -187,10 +217,8 @@ export class WorkerPool {
     return new Promise((resolve, reject) => {
       // 'online' would come before the modules are loaded: a client's first packets would be lost meanwhile.
       becomeReady = () => {
-        life.state = 'ready';
-        this.#watchdog.heard(worker);
-        worker.heardMs = clock.nowMs();
-        for (const { resolve: placed } of this.#waiting.splice(0)) placed(worker);
+        life.state = 'spare';
+        this.#fillPlaces();
         resolve();
       };
       thread.on('error', (error) => {
@@ -199,20 +227,40 @@ export class WorkerPool {
       thread.once('exit', (code) => {
         this.#lives.delete(life);
         this.#watchdog.forget(worker);
-        const hung = life.state === 'hanging';
-        if (hung) reason = 'the thread hung and was terminated';
+        if (life.state === 'hanging') reason = 'the thread hung and was terminated';
         // Without effect once the worker was ready.
         reject(new RecorderError('CAPTURE_FAILED', reason));
-        if (!this.#closing) {
-          this.deaths++;
-          log.error({ worker: worker.id, code, reason }, 'capture worker died');
-          events.died(worker, reason, hung ? worker.heardMs : clock.nowMs());
-          // One that hung has been replaced already.
-          if (!hung) this.#respawnLater(clock.nowMs() - life.bornMs);
-        }
+        if (!this.#closing) this.#ended(life, code, reason);
         channel.close(new RecorderError('CAPTURE_FAILED', reason));
       });
     });
+  }
+
+  /** Comes when a thread has become a spare, and when a place has become free. */
+  #fillPlaces(): void {
+    for (const life of this.#livesIn('spare').slice(0, Math.max(0, this.#size - this.workers.length))) {
+      const { worker } = life;
+      life.state = 'active';
+      worker.heardMs = this.#options.clock.nowMs();
+      worker.channel.notify({ type: 'begin' });
+      this.#watchdog.heard(worker);
+      for (const { resolve } of this.#waiting.splice(0)) resolve(worker);
+    }
+  }
+
+  #ended({ worker, bornMs, state }: Life, code: number, reason: string): void {
+    const { clock, log, events } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#fillPlaces();
+    // One that hung has been replaced already.
+    if (state !== 'hanging') this.#replace(nowMs - bornMs);
+    if (state === 'active' || state === 'hanging') {
+      this.deaths++;
+      log.error({ worker: worker.id, code, reason }, 'capture worker died');
+      events.died(worker, reason, state === 'hanging' ? worker.heardMs : nowMs);
+    } else {
+      log.warn({ worker: worker.id, code, reason }, 'a capture worker without calls ended: it is being replaced');
+    }
   }
 
   /** Its calls go on elsewhere when it has ended, no sooner: until then it may still write to their journals, and its sockets are bound. */
@@ -222,8 +270,9 @@ export class WorkerPool {
       if (life.worker !== worker || this.#closing) continue;
       life.state = 'hanging';
       log.error({ worker: worker.id, silentSinceMs: worker.heardMs }, 'capture worker hangs: it is being replaced');
+      this.#fillPlaces();
       void life.thread.terminate();
-      this.#respawnLater(clock.nowMs() - life.bornMs);
+      this.#replace(clock.nowMs() - life.bornMs);
       this.#timers.set(`end ${worker.id}`, END_TIMEOUT_MS, () => {
         if (!this.#lives.has(life)) return;
         const { recordings } = worker.sums;
@@ -232,12 +281,19 @@ export class WorkerPool {
     }
   }
 
-  #respawnLater(livedMs: number): void {
+  #replace(livedMs: number): void {
     if (livedMs >= STABLE_MS) this.#respawnDelayMs = 0;
-    const delayMs = this.#respawnDelayMs;
-    this.#respawnDelayMs = Math.min(MAX_RESPAWN_DELAY_MS, Math.max(100, delayMs * 2));
-    if (delayMs === 0) this.#spawn().catch(() => {});
-    else this.#timers.set(`respawn ${this.#nextId} ${this.deaths}`, delayMs, () => this.#spawn().catch(() => {}));
+    const isAwaited = this.workers.length < this.#size;
+    const delayMs = Math.min(this.#respawnDelayMs, isAwaited ? MAX_RESPAWN_DELAY_MS : MAX_SPARE_DELAY_MS);
+    this.#respawnDelayMs = Math.min(MAX_SPARE_DELAY_MS, Math.max(100, this.#respawnDelayMs * 2));
+    this.#spawnLater(delayMs);
+  }
+
+  #spawnLater(delayMs: number): void {
+    // How it ends is told by `#ended`.
+    const spawn = () => void this.#spawn().catch(() => {});
+    if (delayMs === 0) spawn();
+    else this.#timers.set(`spawn ${++this.#spawnings}`, delayMs, spawn);
   }
 
   async #close(): Promise<void> {

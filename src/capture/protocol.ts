@@ -64,13 +64,15 @@ export interface CaptureCalls {
 
 /** From the main thread, without an answer. */
 export type CaptureNotice =
+  /** Calls will come. Until then a worker does nothing, and has no thread that writes. */
+  | { type: 'begin' }
   | { type: 'removeStream'; recordingId: string; streamId: string }
   | { type: 'writeSip'; gathered: RecordedSip[] }
   | { type: 'releaseAnnouncement'; id: number };
 
 /** From a worker, unasked. */
 export type CaptureNews =
-  /** The worker has loaded and takes requests at once from here on. Its first news. */
+  /** The worker has loaded. Its first news; nothing follows until it is told to begin. */
   | { type: 'ready' }
   /** About once a second: recordings that received something since, side by side with the time; and the worker's sums. */
   | { type: 'activity'; recordingIds: string[]; lastPacketMs: number[]; sums: WorkerSums }

@@ -11,8 +11,6 @@ import type { CaptureCalls, CaptureNews, CaptureNotice, WorkerSettings } from '.
 
 const settings = workerData as WorkerSettings;
 const fileWriter = new FileWriter();
-// Now, and not with the first batch: on a busy machine a thread takes longer to start than packets may be in memory only.
-fileWriter.prepare();
 const clock = anchoredClock(settings.anchor);
 const receiver =
   settings.receiver === 'linux'
@@ -29,7 +27,12 @@ const worker = new CaptureWorker({
 const channel = new AnsweringChannel<CaptureCalls, CaptureNotice, CaptureNews>(
   parentPort!,
   { ...worker.handlers, close: end },
-  (notice) => worker.notice(notice),
+  (notice) => {
+    // Not with the first batch: on a busy machine a thread takes longer to start than packets may be in memory only.
+    // And not before: a spare worker is a third smaller without.
+    if (notice.type === 'begin') fileWriter.prepare();
+    worker.notice(notice);
+  },
 );
 channel.tell({ type: 'ready' });
 

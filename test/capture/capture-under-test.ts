@@ -69,6 +69,8 @@ export async function startCapture(options: Partial<CaptureOptions> = {}) {
     bindAddress: '127.0.0.1',
     portRange,
     workers: 1,
+    // Later than any test: most have no need of a further thread.
+    spareAfterMs: 600_000,
     rtcpReports: false,
     ...options,
   });

@@ -60,6 +60,7 @@ async function setUp(settings: { workerBufferOctets?: number } = {}) {
     fileSystem: disk,
     tell: (one) => news.push(one),
   });
+  worker.notice({ type: 'begin' });
   const { handlers } = worker;
   const journalPath = (recordingId: string) => join(directory, `${recordingId}.pcapng`);
   /** A recording with one stream at that port. */

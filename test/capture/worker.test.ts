@@ -32,7 +32,9 @@ function startThread() {
   const exited = once(thread, 'exit').then(([code]) => code as number);
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   const channel = new CallingChannel<CaptureCalls, CaptureNotice, CaptureNews>(thread, ({ type }) => {
-    if (type === 'ready') resolve();
+    if (type !== 'ready') return;
+    channel.notify({ type: 'begin' });
+    resolve();
   });
   void exited.then(() => channel.close(new Error('the thread ended')));
   return { thread, channel, ready, exited };

@@ -54,6 +54,7 @@ const HEALTH: CaptureHealth = {
       writeLagMs: 0,
     },
   ],
+  spares: 1,
   deaths: 1,
   ports: { pairs: 100, used: 6, resting: 2 },
 };

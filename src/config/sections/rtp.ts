@@ -39,5 +39,7 @@ export const rtp = z.strictObject({
     .min(0)
     .max(64)
     .default(0)
-    .describe('Capture threads; 0 is one less than the cores, between 1 and 4.'),
+    .describe(
+      'Capture threads that take calls; 0 is one less than the cores, between 1 and 4. One more waits loaded for one that dies.',
+    ),
 });
