@@ -10,7 +10,7 @@
 // and a recording that is filed already is recognised by its id.
 import { basename, dirname, join } from 'node:path';
 import type { RecordingDocument } from '../recording/document.ts';
-import { type Disk, systemDisk } from './disk/disk.ts';
+import { type Disk, type DiskCall, inOrder, systemDisk } from './disk/disk.ts';
 import { ENCRYPTED, type FileEncryption } from './encryption/encryption.ts';
 import { recordingDay, recordingName } from './names.ts';
 
@@ -31,6 +31,7 @@ export interface FilingOptions {
 
 const JOURNAL_NAME = 'capture.pcapng';
 const DOCUMENT_NAME = 'recording.json';
+const SESSION_NAME = 'session.json';
 const MAX_SAME_NAMES = 10_000;
 
 /** Completes recording.json with the journal's entry, writes it, and moves the directory. Returns where it is now. Repeating it is harmless. */
@@ -40,19 +41,28 @@ export async function fileRecording(
   options: FilingOptions,
 ): Promise<{ directory: string; document: RecordingDocument }> {
   const { disk = systemDisk, journal } = options;
-  const before = options.incoming ? null : await completedBefore(spoolDirectory, document.id, disk);
-  if (before) return { directory: await completeFiling(spoolDirectory, before, options), document: before };
   const journalPath = join(spoolDirectory, JOURNAL_NAME);
+  const [unfinished, journalled] = await inOrder(
+    disk,
+    ['exists', join(spoolDirectory, SESSION_NAME)],
+    ['exists', journalPath],
+  );
+  const before = unfinished || options.incoming ? null : await completedBefore(spoolDirectory, document.id, disk);
+  if (before) return { directory: await completeFiling(spoolDirectory, before, options), document: before };
   const completed = { ...document, files: [...document.files] };
-  if ((journal === 'always' || journalIsNeeded(document)) && (await disk.exists(journalPath))) {
+  if ((journal === 'always' || journalIsNeeded(document)) && journalled) {
     completed.files.push({ name: JOURNAL_NAME, role: 'journal', ...(await disk.fingerprint(journalPath)) });
   }
-  await disk.replaceFile(join(spoolDirectory, DOCUMENT_NAME), `${JSON.stringify(completed, null, 2)}\n`);
+  const text = `${JSON.stringify(completed, null, 2)}\n`;
+  const complete: DiskCall[] = [['replaceFile', join(spoolDirectory, DOCUMENT_NAME), text]];
   if (!options.incoming) {
-    await disk.remove(join(spoolDirectory, 'session.json.part'));
-    await disk.remove(join(spoolDirectory, 'session.json'));
-    await disk.syncDirectory(spoolDirectory);
+    complete.push(
+      ['remove', join(spoolDirectory, `${SESSION_NAME}.part`)],
+      ['remove', join(spoolDirectory, SESSION_NAME)],
+      ['syncDirectory', spoolDirectory],
+    );
   }
+  await inOrder(disk, ...complete);
   return { directory: await completeFiling(spoolDirectory, completed, options), document: completed };
 }
 
@@ -64,11 +74,11 @@ export async function completeFiling(
 ): Promise<string> {
   const { disk = systemDisk, incoming } = options;
   const day = join(options.root, recordingDay(document));
-  await disk.makeDirectory(day);
   const name = recordingName(document.rule?.name ?? options.nameTemplate, document);
   for (let attempt = 1; attempt <= MAX_SAME_NAMES; attempt++) {
     const target = join(day, attempt === 1 ? name : `${name}_${attempt}`);
-    if (!(await disk.exists(target))) {
+    const [, taken] = await inOrder(disk, ['makeDirectory', day], ['exists', target]);
+    if (!taken) {
       if (incoming) await copyTo(target, spoolDirectory, document, options);
       else await renameTo(target, spoolDirectory, document, options);
     } else if (!incoming || !(await isThatRecording(target, document.id, disk))) continue;
@@ -81,10 +91,13 @@ export async function completeFiling(
 async function renameTo(target: string, from: string, document: RecordingDocument, options: FilingOptions) {
   const { disk = systemDisk, encryption } = options;
   if (encryption) await encryptInPlace(from, document, encryption, disk);
+  const moved: DiskCall[] = [
+    ['rename', from, target],
+    ['syncDirectory', dirname(target)],
+  ];
   // Only now: without recording.json the journal is all there is.
-  if (!isListed(JOURNAL_NAME, document)) await disk.remove(join(from, JOURNAL_NAME));
-  await disk.rename(from, target);
-  await disk.syncDirectory(dirname(target));
+  if (!isListed(JOURNAL_NAME, document)) moved.unshift(['remove', join(from, JOURNAL_NAME)]);
+  await inOrder(disk, ...moved);
 }
 
 async function encryptInPlace(directory: string, document: RecordingDocument, encryption: FileEncryption, disk: Disk) {
@@ -113,15 +126,18 @@ async function copyTo(target: string, from: string, document: RecordingDocument,
     await disk.copySynced(join(from, name), join(aside, name));
     if ((await disk.fingerprint(join(aside, name))).sha256 !== sha256) throw differs(name, aside);
   }
-  await disk.replaceFile(join(aside, DOCUMENT_NAME), await disk.readText(join(from, DOCUMENT_NAME)));
-  await disk.syncDirectory(aside);
-  await disk.rename(aside, target);
-  await disk.syncDirectory(dirname(target));
+  await inOrder(
+    disk,
+    ['replaceFile', join(aside, DOCUMENT_NAME), await disk.readText(join(from, DOCUMENT_NAME))],
+    ['syncDirectory', aside],
+    ['rename', aside, target],
+    ['syncDirectory', dirname(target)],
+  );
 }
 
 /** In this order, so that a crash leaves either what is taken up again, or what is known to be filed. */
 async function removeFiled(directory: string, disk: Disk): Promise<void> {
-  await disk.remove(join(directory, 'session.json'));
+  await disk.remove(join(directory, SESSION_NAME));
   for (const name of await disk.names(directory)) {
     if (name !== DOCUMENT_NAME) await disk.remove(join(directory, name));
   }
@@ -143,9 +159,8 @@ export async function canRename(from: string, to: string, disk: Disk = systemDis
   }
 }
 
-/** What an earlier attempt has completed and could not move; the journal may be encrypted and gone by now. */
+/** What an earlier attempt has completed, session.json being gone, and could not move; the journal may be encrypted and gone by now. */
 async function completedBefore(directory: string, recordingId: string, disk: Disk): Promise<RecordingDocument | null> {
-  if (await disk.exists(join(directory, 'session.json'))) return null;
   if (!(await isThatRecording(directory, recordingId, disk))) return null;
   return JSON.parse(await disk.readText(join(directory, DOCUMENT_NAME))) as RecordingDocument;
 }

@@ -75,16 +75,15 @@ class ThreadDriver implements Driver {
   }
 
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    // At once, so that a transaction cannot fail half-way because another process writes.
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+    (connection as ThreadConnection).begin();
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('commit'));
+    await (connection as ThreadConnection).end('commit');
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('rollback'));
+    await (connection as ThreadConnection).end('rollback');
   }
 
   async destroy(): Promise<void> {
@@ -93,7 +92,15 @@ class ThreadDriver implements Driver {
   }
 }
 
+/**
+ * A transaction begins with its first statement, which saves a way to the thread and back:
+ *
+ *   none ──begin──▶ due ──first statement──▶ open ──commit, rollback──▶ none
+ *                    └──────commit, rollback: nothing to do──────────────▲
+ */
 class ThreadConnection implements DatabaseConnection {
+  #transaction: 'none' | 'due' | 'open' = 'none';
+  #orders: SqliteOrder[] = [];
   readonly #worker: Worker;
   readonly #open = new Map<number, PromiseWithResolvers<SqliteAnswer>>();
   readonly #gone = Promise.withResolvers<void>();
@@ -104,11 +111,27 @@ class ThreadConnection implements DatabaseConnection {
     this.#worker = new Worker(WORKER_URL, { name: `sqlite-${options.access}`, workerData: options });
     // An idle database does not keep the process alive; an open question does.
     this.#worker.unref();
-    this.#worker.on('message', (answer: SqliteAnswer) => this.#settle(answer));
+    this.#worker.on('message', (answers: SqliteAnswer[]) => {
+      for (const answer of answers) this.#settle(answer);
+    });
     this.#worker.on('error', (error: Error) => this.#fail(error));
     this.#worker.on('exit', () => {
       this.#fail(new SqliteError('the database thread has ended', null));
       this.#gone.resolve();
+    });
+  }
+
+  begin(): void {
+    this.#transaction = 'due';
+  }
+
+  async end(how: 'commit' | 'rollback'): Promise<void> {
+    const wasOpen = this.#transaction === 'open';
+    this.#transaction = 'none';
+    if (!wasOpen) return;
+    await this.executeQuery(CompiledQuery.raw(how)).catch((error: Error) => {
+      // It never began, or SQLite has rolled it back itself: why has been told already.
+      if (how === 'commit' || !error.message.includes('no transaction is active')) throw error;
     });
   }
 
@@ -117,8 +140,9 @@ class ThreadConnection implements DatabaseConnection {
     const orderId = this.#nextOrderId++;
     const waiting = Promise.withResolvers<SqliteAnswer>();
     this.#open.set(orderId, waiting);
-    this.#worker.ref();
-    this.#worker.postMessage({ orderId, sql, parameters } satisfies SqliteOrder);
+    const begins = this.#transaction === 'due';
+    if (begins) this.#transaction = 'open';
+    if (this.#orders.push({ orderId, begins, sql, parameters }) === 1) queueMicrotask(() => this.#send());
     const { rows, changes, failure } = await waiting.promise;
     if (failure) throw new SqliteError(failure.message, failure.code);
     return { rows: rows as Row[], numAffectedRows: BigInt(changes) };
@@ -130,9 +154,18 @@ class ThreadConnection implements DatabaseConnection {
   }
 
   async close(): Promise<void> {
+    this.#send();
     this.#worker.ref();
     this.#worker.postMessage('close');
     await this.#gone.promise;
+  }
+
+  #send(): void {
+    if (this.#orders.length === 0) return;
+    const orders = this.#orders;
+    this.#orders = [];
+    this.#worker.ref();
+    this.#worker.postMessage(orders);
   }
 
   #settle(answer: SqliteAnswer): void {

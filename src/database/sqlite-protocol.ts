@@ -5,8 +5,11 @@ export interface SqliteWorkerData {
   access: 'read' | 'write';
 }
 
+/** What was asked in one turn comes in one message: each wakes a thread. */
 export interface SqliteOrder {
   orderId: number;
+  /** The first of a transaction, which it begins. */
+  begins: boolean;
   sql: string;
   parameters: readonly unknown[];
 }

@@ -36,21 +36,23 @@ function run({ sql, parameters }: SqliteOrder): Omit<SqliteAnswer, 'orderId'> {
   return { rows: [], changes: Number(query.run(...values).changes) };
 }
 
-parentPort?.on('message', (order: SqliteOrder | 'close') => {
-  if (order === 'close') {
-    database.close();
-    parentPort?.close();
-    return;
-  }
+function answer(order: SqliteOrder): SqliteAnswer {
+  const { orderId, begins } = order;
   try {
-    parentPort?.postMessage({ orderId: order.orderId, ...run(order) } satisfies SqliteAnswer);
+    // At once, so that a transaction cannot fail half-way because another process writes.
+    if (begins) database.exec('begin immediate');
+    return { orderId, ...run(order) };
   } catch (error) {
     const { message, errcode } = error as Error & { errcode?: number };
-    parentPort?.postMessage({
-      orderId: order.orderId,
-      rows: [],
-      changes: 0,
-      failure: { message, code: errcode ?? null },
-    } satisfies SqliteAnswer);
+    return { orderId, rows: [], changes: 0, failure: { message, code: errcode ?? null } };
   }
+}
+
+parentPort?.on('message', (orders: SqliteOrder[] | 'close') => {
+  if (orders !== 'close') {
+    parentPort?.postMessage(orders.map(answer));
+    return;
+  }
+  database.close();
+  parentPort?.close();
 });

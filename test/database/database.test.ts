@@ -49,6 +49,22 @@ onBothDatabases((fresh) => {
     await database.close();
   });
 
+  test('a transaction whose first statement fails, or that has none, leaves nothing behind', async () => {
+    const database = connectDatabase<Tables>(await fresh(), migrations);
+    await database.ready();
+    await database.write.insertInto('numbers').values({ n: 1 }).execute();
+    await database.write.transaction().execute(async () => {});
+    const empty = database.write.transaction().execute(() => Promise.reject(new Error('no')));
+    await expect(empty).rejects.toThrow('no');
+    const failing = database.write
+      .transaction()
+      .execute((work) => work.insertInto('numbers').values({ n: 1 }).execute());
+    await expect(failing).rejects.toThrow(/unique/i);
+    await database.write.transaction().execute((work) => work.insertInto('numbers').values({ n: 2 }).execute());
+    expect(await database.read.selectFrom('numbers').selectAll().orderBy('n').execute()).toEqual([{ n: 1 }, { n: 2 }]);
+    await database.close();
+  });
+
   test('large integers come as numbers', async () => {
     const database = connectDatabase<Tables>(await fresh(), migrations);
     await database.ready();

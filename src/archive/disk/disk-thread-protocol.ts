@@ -1,14 +1,15 @@
 // What passes between a DiskThread and its thread. Both sides gather what they have into one message: each one wakes a thread.
-import type { DiskStep } from './disk.ts';
+import type { DiskCall } from './disk.ts';
 
 export interface DiskOrder {
   id: number;
-  step: DiskStep;
-  args: unknown[];
+  /** One after the other until one fails. */
+  calls: DiskCall[];
 }
 
 export interface DiskAnswer {
   id: number;
-  result?: unknown;
+  /** Of each call. Without a failure only. */
+  results?: unknown[];
   failure?: { message: string; code?: string; errno?: number; syscall?: string };
 }

@@ -2,7 +2,7 @@
 // be quick and what syncs do not share a thread.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Disk, DiskStep } from './disk.ts';
+import type { Disk, DiskCall, DiskResults, DiskStep, FarDisk } from './disk.ts';
 import type { DiskAnswer, DiskOrder } from './disk-thread-protocol.ts';
 
 /** A compiled program has a compiled worker beside it, a source one a source one. */
@@ -11,12 +11,12 @@ const WORKER_URL = new URL(`./disk-worker${extname(import.meta.url)}`, import.me
 const CLOSE_TIMEOUT_MS = 10_000;
 
 interface Waiting {
-  resolve: (result: never) => void;
+  resolve: (results: unknown[]) => void;
   reject: (error: Error) => void;
 }
 
 /** The thread starts with the first step; while it has nothing to do it does not keep the process alive. */
-export class DiskThread implements Disk {
+export class DiskThread implements FarDisk {
   readonly exists = this.#step('exists');
   readonly makeDirectory = this.#step('makeDirectory');
   readonly names = this.#step('names');
@@ -60,14 +60,19 @@ export class DiskThread implements Disk {
     });
   }
 
+  inOrder<Calls extends DiskCall[]>(...calls: Calls): Promise<DiskResults<Calls>> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown[]>();
+    const id = this.#nextId++;
+    this.#waiting.set(id, { resolve, reject });
+    // What is asked for in the same turn goes in one message.
+    if (this.#orders.push({ id, calls }) === 1) queueMicrotask(() => this.#send());
+    return promise as Promise<DiskResults<Calls>>;
+  }
+
   #step<Step extends DiskStep>(step: Step): Disk[Step] {
-    const ask = (...args: unknown[]) => {
-      const { promise, resolve, reject } = Promise.withResolvers<never>();
-      const id = this.#nextId++;
-      this.#waiting.set(id, { resolve, reject });
-      // What is asked for in the same turn goes in one message.
-      if (this.#orders.push({ id, step, args }) === 1) queueMicrotask(() => this.#send());
-      return promise;
+    const ask = async (...args: unknown[]) => {
+      const [result] = await this.inOrder([step, ...args] as DiskCall);
+      return result;
     };
     return ask as Disk[Step];
   }
@@ -100,11 +105,11 @@ export class DiskThread implements Disk {
     return worker;
   }
 
-  #settle({ id, result, failure }: DiskAnswer): void {
+  #settle({ id, results, failure }: DiskAnswer): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (failure) waiting?.reject(systemError(failure.message, failure));
-    else waiting?.resolve(result as never);
+    else waiting?.resolve(results ?? []);
   }
 }
 

@@ -4,16 +4,16 @@ import type { DiskStep } from './disk.ts';
 import * as steps from './disk-steps.ts';
 import type { DiskAnswer, DiskOrder } from './disk-thread-protocol.ts';
 
-const byName: Record<DiskStep, (...args: never[]) => unknown> = steps;
+const byName = steps as unknown as Record<DiskStep, (...args: unknown[]) => unknown>;
 
 parentPort?.on('message', (orders: DiskOrder[] | 'close') => {
   if (orders === 'close') parentPort?.close();
   else parentPort?.postMessage(orders.map(answer));
 });
 
-function answer({ id, step, args }: DiskOrder): DiskAnswer {
+function answer({ id, calls }: DiskOrder): DiskAnswer {
   try {
-    return { id, result: byName[step](...(args as never[])) };
+    return { id, results: calls.map(([step, ...args]) => byName[step](...args)) };
   } catch (error) {
     const { message, code, errno, syscall } = error as NodeJS.ErrnoException;
     const known = { ...(code && { code }), ...(errno && { errno }), ...(syscall && { syscall }) };

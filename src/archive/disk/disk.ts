@@ -18,13 +18,41 @@ export interface Disk {
   remove(path: string): Promise<void>;
 }
 
+export type DiskStep = keyof Disk;
+
+/** A step with what it is done to: `['rename', from, to]`. */
+export type DiskCall = { [Step in DiskStep]: [step: Step, ...args: Parameters<Disk[Step]>] }[DiskStep];
+
+export type DiskResults<Calls extends readonly DiskCall[]> = {
+  [I in keyof Calls]: Calls[I] extends [infer Step extends DiskStep, ...unknown[]]
+    ? Awaited<ReturnType<Disk[Step]>>
+    : never;
+};
+
+/** A disk that is told of several steps at once. */
+export interface FarDisk extends Disk {
+  /** One after the other until one fails, which is what it rejects with: no later one is done then. */
+  inOrder<Calls extends DiskCall[]>(...calls: Calls): Promise<DiskResults<Calls>>;
+}
+
+/** As `FarDisk.inOrder`, on any disk. */
+export async function inOrder<Calls extends DiskCall[]>(
+  disk: Disk | FarDisk,
+  ...calls: Calls
+): Promise<DiskResults<Calls>> {
+  if ('inOrder' in disk) return disk.inOrder(...calls);
+  const results: unknown[] = [];
+  for (const [step, ...args] of calls) {
+    results.push(await (disk[step] as (...args: unknown[]) => Promise<unknown>)(...args));
+  }
+  return results as DiskResults<Calls>;
+}
+
 export interface Replacing {
   /** `rename-only`: a power loss may bring the old file back. */
   durability: 'sync' | 'rename-only';
   mode: number;
 }
-
-export type DiskStep = keyof Disk;
 
 /** Works at once in the thread that asks, which waits for the disk: for commands. What must not wait takes a `DiskThread`. */
 export const systemDisk: Disk = {

@@ -50,28 +50,24 @@ export class IndexWriter {
       const ids = recordings.map(({ document }) => document.id);
       const known = await work.selectFrom('recordings').select('place').where('id', 'in', ids).limit(1).execute();
       await lockTexts(work, this.#kind, known.length > 0 ? 'forget' : 'add');
+      // Several may be one another's predecessors.
+      const isNew = known.length === 0 && recordings.length === 1;
       const terms: { term: string; place: number }[] = [];
       const changes: IndexChange[] = [];
       const gone: string[] = [];
       for (const recording of recordings) {
         const row = rowOf(recording, this.#recorder);
-        const { place, before } = await this.#putRow(work, row, Date.parse(recording.document.times.start));
+        const startMs = Date.parse(recording.document.times.start);
+        const { place, before } = isNew
+          ? await this.#addRow(work, row, startMs)
+          : await this.#putRow(work, row, startMs);
         changes.push({ recording, before: before?.annotations ?? null });
         if (before) gone.push(...before.textTerms);
         for (const term of termsOf(recording.document, recording.annotations)) terms.push({ term, place });
       }
-      await putTexts(
-        work,
-        this.#kind,
-        recordings.flatMap(({ document, annotations }) => textsOf(document, annotations)),
-      );
-      for (let at = 0; at < terms.length; at += TERMS_AT_ONCE) {
-        await work
-          .insertInto('terms')
-          .values(terms.slice(at, at + TERMS_AT_ONCE))
-          .onConflict((conflict) => conflict.doNothing())
-          .execute();
-      }
+      const texts = recordings.flatMap(({ document, annotations }) => textsOf(document, annotations));
+      await putTexts(work, this.#kind, texts);
+      await putTerms(work, terms);
       await forgetTexts(work, this.#kind, gone);
       await alongside?.(work, changes);
     });
@@ -98,6 +94,10 @@ export class IndexWriter {
       await work.updateTable('recordings').set(row).where('place', '=', known).execute();
       return { place: known, before };
     }
+    return this.#addRow(work, row, startMs);
+  }
+
+  async #addRow(work: Work, row: Omit<RecordingRow, 'place'>, startMs: number): Promise<PutRow> {
     const first = firstPlace(row.id);
     for (let attempt = 0; attempt < PLACES_PER_MS; attempt++) {
       const place = startMs * PLACES_PER_MS + ((first + attempt) % PLACES_PER_MS);
@@ -124,6 +124,16 @@ export class IndexWriter {
     const terms = termsOf(document, annotations);
     await work.deleteFrom('terms').where('place', '=', place).where('term', 'in', terms).execute();
     return { annotations, textTerms: textsOf(document, annotations).map((one) => one.term) };
+  }
+}
+
+async function putTerms(work: Work, terms: readonly { term: string; place: number }[]): Promise<void> {
+  for (let at = 0; at < terms.length; at += TERMS_AT_ONCE) {
+    await work
+      .insertInto('terms')
+      .values(terms.slice(at, at + TERMS_AT_ONCE))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
   }
 }
 

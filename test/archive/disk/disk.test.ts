@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Disk, systemDisk } from '../../../src/archive/disk/disk.ts';
+import { type Disk, inOrder, systemDisk } from '../../../src/archive/disk/disk.ts';
 import { DiskThread } from '../../../src/archive/disk/disk-thread.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -70,6 +70,27 @@ describe.each(DISKS)('a disk %s', (_, open) => {
     await mkdir(join(directory, 'x', 'y', 'more'));
     await disk.remove(join(directory, 'x'));
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  test('does several steps in order, and none behind one that fails', async () => {
+    const disk = open();
+    const directory = await temporaryDirectory();
+    const [, , text, there] = await inOrder(
+      disk,
+      ['replaceFile', join(directory, 'a'), 'x'],
+      ['rename', join(directory, 'a'), join(directory, 'b')],
+      ['readText', join(directory, 'b')],
+      ['exists', join(directory, 'a')],
+    );
+    expect([text, there]).toEqual(['x', false]);
+    const failed = inOrder(
+      disk,
+      ['replaceFile', join(directory, 'c'), 'x'],
+      ['rename', join(directory, 'a'), join(directory, 'd')],
+      ['remove', join(directory, 'b')],
+    );
+    await expect(failed).rejects.toMatchObject({ code: 'ENOENT', syscall: 'rename' });
+    expect((await readdir(directory)).sort()).toEqual(['b', 'c']);
   });
 
   test('a failed step tells its code, and the next one is done', async () => {
