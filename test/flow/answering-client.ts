@@ -1,12 +1,12 @@
 // A recording client that waits to be asked (RFC 7866 §6.2): takes an INVITE without SDP, offers two streams, and plays tones.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { onTestFinished } from 'vitest';
 import { readAnswer } from '../../src/client/answer.ts';
 import { CLIENT_CODECS } from '../../src/client/codec.ts';
 import { OFFER_CONTENT_TYPE, type OfferedMedia, writeOffer } from '../../src/client/offer.ts';
 import { closeOnce } from '../../src/lib/close.ts';
 import { ToneSender } from '../load/tone-sender.ts';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 
 export type Manner = 'willing' | 'refuses' | 'offers nothing';
 
@@ -35,7 +35,7 @@ export class AnsweringClient {
     const socket = createSocket('udp4').bind(0, '127.0.0.1');
     await once(socket, 'listening');
     const client = new AnsweringClient(manner, socket);
-    onTestFinished(() => client.close());
+    whenTestEnds(() => client.close());
     return client;
   }
 

@@ -1,14 +1,14 @@
 // The built-in recording client inside the test process, with a SIP server of its own.
-import { onTestFinished } from 'vitest';
 import { tonePair } from '../../src/client/audio.ts';
 import type { ConnectRequest } from '../../src/client/call-plan.ts';
 import type { RecordingClient } from '../../src/client/recording-client.ts';
 import { startEmbeddedClient } from '../../src/commands/embedded-client.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 
 export async function testClient(): Promise<RecordingClient> {
   const { client, close } = await startEmbeddedClient('127.0.0.1', silentLog);
-  onTestFinished(close);
+  whenTestEnds(close);
   return client;
 }
 

@@ -5,10 +5,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { EventSocketServer } from '../peers/event-socket-server.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 import { serve } from './serve-process.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -235,7 +236,7 @@ describe('freeswitch', () => {
         command.startsWith('show channels') ? JSON.stringify({ row_count: 1, rows }) : '+OK Message sent\n',
     });
     const port = await server.listen();
-    onTestFinished(() => server.close());
+    whenTestEnds(() => server.close());
     return { server, at: ['--event-socket', `127.0.0.1:${port}`] };
   }
   const password = { SIPREEL_FREESWITCH_PASSWORD: 'swordfish' };

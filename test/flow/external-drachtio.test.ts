@@ -4,10 +4,11 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createSipServer, type SipServer } from '../../src/sip-server/index.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 import { sleep, testClient, toneCall } from './client.ts';
 import { filedRecordings } from './logged-recorder.ts';
 import { ServeProcess } from './serve-process.ts';
@@ -23,7 +24,7 @@ async function drachtioServer(adminPort = 0) {
     admin: { host: '127.0.0.1', port: adminPort, secret: SECRET },
   });
   const { admin, listeningPoints } = await server.start();
-  onTestFinished(() => server.close());
+  whenTestEnds(() => server.close());
   return { server, adminPort: admin.port, sipPort: listeningPoints.find(({ transport }) => transport === 'udp')!.port };
 }
 
@@ -47,7 +48,7 @@ async function recorderOn(adminPort: number, secret = SECRET) {
     ],
     { SIPREEL_DRACHTIO_SECRET: secret },
   );
-  onTestFinished(async () => {
+  whenTestEnds(async () => {
     recorder.kill('SIGKILL');
     await recorder.exited;
   });
@@ -106,7 +107,7 @@ describe('an external drachtio server', () => {
 async function webServer(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
+  whenTestEnds(() => {
     server.close();
   });
   return (server.address() as { port: number }).port;

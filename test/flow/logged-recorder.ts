@@ -70,12 +70,17 @@ export function loopbackArguments(data: string, extra: string[]): string[] {
   return ['--data', data, ...loopback, '--media-address', '127.0.0.1', ...ports, ...extra];
 }
 
-/** Waits until so many recordings are filed, newest first. */
-export async function filedRecordings(data: string, count: number, limitMs = 15_000): Promise<ListedRecording[]> {
+/** Waits until so many recordings, of those that `wanted` says, are filed, newest first. */
+export async function filedRecordings(
+  data: string,
+  count: number,
+  limitMs = 15_000,
+  wanted: (recording: ListedRecording) => boolean = () => true,
+): Promise<ListedRecording[]> {
   const endMs = Date.now() + limitMs;
   for (;;) {
     const found: ListedRecording[] = [];
-    for await (const recording of listRecordings(data)) found.push(recording);
+    for await (const recording of listRecordings(data)) if (wanted(recording)) found.push(recording);
     if (found.length >= count) return found;
     if (Date.now() > endMs) throw new Error(`${found.length} of ${count} recordings were filed within ${limitMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,24 +1,20 @@
 // Captured calls of FreeSWITCH's mod_oreka, replayed with their original times: parties, headers, tones, gaps.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ListedRecording } from '../../src/archive/list.ts';
 import { runCampaign } from '../../src/client/campaign.ts';
 import { parseHostPort } from '../../src/config/addresses.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { RecordingDocument } from '../../src/recording/document.ts';
 import { ULAW_TO_LINEAR } from '../../src/render/codecs/g711.ts';
-import {
-  type OrekaCapture,
-  type OrekaReplay,
-  type OrekaReplayPlan,
-  replayOrekaCall,
-  type SentPacket,
-} from '../peers/oreka-replayer.ts';
+import { type OrekaReplay, type OrekaReplayPlan, replayOrekaCall, type SentPacket } from '../peers/oreka-replayer.ts';
 import { readWav, silentBetween, toneLevel, toneOnset } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
 import { filedRecordings, type LoggedRecorder } from './logged-recorder.ts';
-import { recordHere } from './recorder-here.ts';
+import { type RecorderHere, startHere } from './recorder-here.ts';
 import { serve } from './serve-process.ts';
 
 const RATE = 8000;
@@ -32,24 +28,52 @@ async function orekaAddress(server: LoggedRecorder) {
 /** The captures' ports lie in 16384–32768; the recorder's own range stays below. */
 const PORTS = ['--rtp-ports', '11000-11999'];
 
-/** Replays run side by side on one machine: each has announced ports of its own. */
-let nextOffset = 0;
+/**
+ * What is played to one recorder, side by side: a PBX begins one call after the other, but for the last two, which are two PBXs.
+ * Each call has announced ports of its own, and those two the same.
+ */
+const PLANS = {
+  mux: { capture: 'mux' },
+  xheaders: { capture: 'xheaders' },
+  'api-start-stop': { capture: 'api-start-stop' },
+  'lost and repeated texts': { capture: 'normal', lose: ['INVITE TX', 'BYE TX'], repeat: ['INVITE RX', 'BYE RX'] },
+  ivr: { capture: 'ivr' },
+  normal: { capture: 'normal' },
+  'late-callee': { capture: 'late-callee' },
+  'first PBX': { capture: 'normal', portOffset: 2_000 },
+  'second PBX': { capture: 'normal', portOffset: 2_000, mediaHost: '127.0.0.41' },
+} as const satisfies Record<string, Partial<OrekaReplayPlan>>;
 
-async function replay(capture: OrekaCapture, plan: Partial<OrekaReplayPlan> = {}) {
-  nextOffset += 4;
-  const portOffset = nextOffset;
-  const data = await temporaryDirectory();
-  const server = recordHere(data, ...PORTS);
+let data: string;
+let server: RecorderHere;
+const replays = new Map<string, Promise<OrekaReplay>>();
+
+beforeAll(async () => {
+  data = await mkdtemp(join(tmpdir(), 'sipreel-test-'));
+  server = startHere(data, ...PORTS);
   const to = await orekaAddress(server);
-  const played = await replayOrekaCall({
-    capture,
-    to,
-    sourceHost: '127.0.0.1',
-    mediaHost: '127.0.0.40',
-    portOffset,
-    ...plan,
-  });
-  return { data, server, played };
+  for (const [index, [name, plan]] of Object.entries(PLANS).entries()) {
+    const defaults = { to, sourceHost: '127.0.0.1', mediaHost: '127.0.0.40', portOffset: 4 * (index + 1) };
+    const beginMs = 250 * (name === 'second PBX' ? index - 1 : index);
+    const replay = sleep(beginMs).then(() => replayOrekaCall({ ...defaults, ...plan }));
+    // Rejects in the test that asks for it.
+    replay.catch(() => {});
+    replays.set(name, replay);
+  }
+});
+
+afterAll(async () => {
+  await server.stop();
+  await rm(data, { recursive: true, force: true });
+});
+
+/** Its recordings, the newest first, when there are `count`. */
+async function replayed(name: keyof typeof PLANS, count = 1) {
+  const played = await replays.get(name)!;
+  const isIts = ({ document }: ListedRecording) => document.call.sipCallId === played.callId;
+  const recordings = (await filedRecordings(data, count, 25_000, isIts)) as [ListedRecording, ...ListedRecording[]];
+  expect(recordings).toHaveLength(count);
+  return { played, recordings, recording: recordings[0] };
 }
 
 const audio = ({ directory }: ListedRecording) => readWav(join(directory, 'audio.wav'));
@@ -79,11 +103,10 @@ function expectWhole({ streams }: RecordingDocument, { sent }: OrekaReplay, miss
   }
 }
 
-describe.concurrent('one captured call', { timeout: 45_000 }, () => {
+describe('one captured call', { timeout: 45_000 }, () => {
   test('normal: the caller left at 440 Hz, the callee right at 880 Hz, from FreeSWITCH and by name', async () => {
-    const { data, played, server } = await replay('normal');
-    const [recording] = await filedRecordings(data, 1);
-    const { document } = recording!;
+    const { played, recording } = await replayed('normal');
+    const { document } = recording;
     expect(document).toMatchObject({
       source: 'oreka',
       state: 'finished',
@@ -111,20 +134,18 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
       'sip:1002',
       'sip:tone880',
     ]);
-    const { channels } = audio(recording!);
+    const { channels } = audio(recording);
     const zeroMs = zeroOf(document);
     expectEachPacketInPlace(channels[0]!, 440, played.sent.rx, zeroMs);
     expectEachPacketInPlace(channels[1]!, 880, played.sent.tx, zeroMs);
     expect(level(channels[0]!, 880, 500, 5_500)).toBeLessThan(-60);
     expect(level(channels[1]!, 440, 500, 5_500)).toBeLessThan(-60);
-    expect(server.log.filter((line) => line.level === 'error' || line.level === 'warn')).toEqual([]);
   });
 
   test('ivr: the pause between two prompts stands where it was, though timestamps and sequence hide it', async () => {
-    const { data, played } = await replay('ivr');
-    const [recording] = await filedRecordings(data, 1);
-    const [left, right] = audio(recording!).channels as [Int16Array, Int16Array];
-    const zeroMs = zeroOf(recording!.document);
+    const { played, recording } = await replayed('ivr');
+    const [left, right] = audio(recording).channels as [Int16Array, Int16Array];
+    const zeroMs = zeroOf(recording.document);
     const after = played.sent.tx.findIndex((packet, i, all) => i > 0 && packet.atMs - all[i - 1]!.atMs > 1_000);
     const gapFromMs = played.sent.tx[after - 1]!.atMs - zeroMs + 20;
     const gapToMs = played.sent.tx[after]!.atMs - zeroMs;
@@ -133,20 +154,19 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
     const backMs = toneOnset(right, RATE, 660, gapFromMs + 60);
     expect(Math.abs(backMs! - (gapToMs - 20))).toBeLessThan(40);
     expect(level(left, 440, gapFromMs, gapToMs)).toBeGreaterThan(AUDIBLE_DB);
-    const gaps = recording!.document.timeline.filter((event) => event.type === 'gap');
+    const gaps = recording.document.timeline.filter((event) => event.type === 'gap');
     expect(gaps).toMatchObject([{ channel: 1, cause: 'silence' }]);
     expect(Math.abs(gaps[0]!.durationMs! - (gapToMs - gapFromMs))).toBeLessThan(60);
   });
 
   test('late-callee: three seconds of silence on the right, then the callee', async () => {
-    const { data, played } = await replay('late-callee');
-    const [recording] = await filedRecordings(data, 1);
-    const [left, right] = audio(recording!).channels as [Int16Array, Int16Array];
+    const { played, recording } = await replayed('late-callee');
+    const [left, right] = audio(recording).channels as [Int16Array, Int16Array];
     // The callee's own first packets are silence: the tone begins with the first loud one.
     const spoken = played.sent.tx.find(({ payload }) =>
       payload.subarray(12).some((code) => Math.abs(ULAW_TO_LINEAR[code]!) > 1_000),
     )!;
-    const comesMs = spoken.atMs - zeroOf(recording!.document);
+    const comesMs = spoken.atMs - zeroOf(recording.document);
     expect(comesMs).toBeGreaterThan(2_900);
     expect(silentBetween(right, RATE, 0, comesMs - 40)).toBe(true);
     expect(Math.abs(toneOnset(right, RATE, 880)! - comesMs)).toBeLessThan(40);
@@ -155,11 +175,10 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
   });
 
   test('mux: one channel with both, and it says so', async () => {
-    const { data } = await replay('mux');
-    const [recording] = await filedRecordings(data, 1, 25_000);
-    const wav = audio(recording!);
+    const { recording } = await replayed('mux');
+    const wav = audio(recording);
     expect(wav.channels).toHaveLength(1);
-    expect(recording!.document).toMatchObject({
+    expect(recording.document).toMatchObject({
       audio: { channels: 1, layout: 'mono' },
       streams: [{ label: 'RX', channel: 0, rule: 'mixed-stream' }],
       warnings: [{ code: 'one-stream-only' }],
@@ -168,11 +187,11 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
   });
 
   test('api-start-stop: stopped and started again: two recordings, the second names the first', async () => {
-    const { data, played } = await replay('api-start-stop');
-    const [second, first] = await filedRecordings(data, 2);
+    const { played, recordings } = await replayed('api-start-stop', 2);
+    const [second, first] = recordings;
     expect(first!.document.call).toMatchObject({ sipCallId: played.callId, continues: null });
-    expect(second!.document.call).toMatchObject({ sipCallId: played.callId, continues: first!.document.id });
-    for (const recording of [first!, second!]) {
+    expect(second.document.call).toMatchObject({ sipCallId: played.callId, continues: first!.document.id });
+    for (const recording of [first!, second]) {
       const { channels, durationMs } = audio(recording);
       expect(level(channels[0]!, 440, 200, durationMs - 200)).toBeGreaterThan(AUDIBLE_DB);
       expect(level(channels[1]!, 880, 200, durationMs - 200)).toBeGreaterThan(AUDIBLE_DB);
@@ -180,9 +199,8 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
   });
 
   test('xheaders: the dialplan’s own headers, of INVITE and BYE', async () => {
-    const { data } = await replay('xheaders');
-    const [recording] = await filedRecordings(data, 1);
-    expect(recording!.document.headers).toEqual(
+    const { recording } = await replayed('xheaders');
+    expect(recording.document.headers).toEqual(
       expect.arrayContaining([
         { name: 'X-Agent-Id', value: '4711' },
         { name: 'X-Customer', value: 'Müller & Co; vip=yes' },
@@ -192,39 +210,34 @@ describe.concurrent('one captured call', { timeout: 45_000 }, () => {
   });
 
   test('texts that are lost or come twice: one truthful recording each', async () => {
-    const noTx = await replay('normal', { lose: ['INVITE TX', 'BYE TX'], repeat: ['INVITE RX', 'BYE RX'] });
-    const [recording] = await filedRecordings(noTx.data, 1, 25_000);
-    expect(recording!.document.streams).toMatchObject([{ label: 'RX', lost: 0 }]);
-    expect(recording!.document.warnings).toMatchObject([{ code: 'one-stream-only' }]);
-    expect(level(audio(recording!).channels[0]!, 440, 200, 5_500)).toBeGreaterThan(AUDIBLE_DB);
+    const { recording } = await replayed('lost and repeated texts');
+    expect(recording.document.streams).toMatchObject([{ label: 'RX', lost: 0 }]);
+    expect(recording.document.warnings).toMatchObject([{ code: 'one-stream-only' }]);
+    expect(level(audio(recording).channels[0]!, 440, 200, 5_500)).toBeGreaterThan(AUDIBLE_DB);
   });
-});
 
-test('two PBXs announce the same ports at the same moment: two clean recordings', async () => {
-  const data = await temporaryDirectory();
-  const server = recordHere(data, ...PORTS);
-  const to = await orekaAddress(server);
-  const hosts = ['127.0.0.40', '127.0.0.41'];
-  const calls = await Promise.all(
-    hosts.map((mediaHost) =>
-      replayOrekaCall({ capture: 'normal', to, sourceHost: '127.0.0.1', mediaHost, portOffset: 2_000 }),
-    ),
-  );
-  const recordings = await filedRecordings(data, 2);
-  for (const [index, call] of calls.entries()) {
-    const recording = recordings.find(({ document }) => document.call.sipCallId === call.callId)!;
-    expect(recording.document.call.vendor['freeswitch-address']).toBe(hosts[index]);
-    expectWhole(recording.document, call);
-    expect(recording.document.streams).toMatchObject([{ drops: {} }, { drops: {} }]);
-    for (const stream of recording.document.streams) {
-      expect(stream.sources).toHaveLength(1);
-      expect(stream.sources[0]).toMatch(`${hosts[index]}:`);
-      expect(stream.ssrcs).toHaveLength(1);
+  test('two PBXs announce the same ports at the same moment: two clean recordings', async () => {
+    const HOSTS = ['127.0.0.40', '127.0.0.41'];
+    for (const [index, name] of (['first PBX', 'second PBX'] as const).entries()) {
+      const { played: call, recording } = await replayed(name);
+      expect(recording.document.call.vendor['freeswitch-address']).toBe(HOSTS[index]);
+      expectWhole(recording.document, call);
+      expect(recording.document.streams).toMatchObject([{ drops: {} }, { drops: {} }]);
+      for (const stream of recording.document.streams) {
+        expect(stream.sources).toHaveLength(1);
+        expect(stream.sources[0]).toMatch(`${HOSTS[index]}:`);
+        expect(stream.ssrcs).toHaveLength(1);
+      }
+      const { channels } = audio(recording);
+      expect(level(channels[0]!, 440, 200, 5_500)).toBeGreaterThan(AUDIBLE_DB);
+      expect(level(channels[1]!, 880, 200, 5_500)).toBeGreaterThan(AUDIBLE_DB);
     }
-    const { channels } = audio(recording);
-    expect(level(channels[0]!, 440, 200, 5_500)).toBeGreaterThan(AUDIBLE_DB);
-    expect(level(channels[1]!, 880, 200, 5_500)).toBeGreaterThan(AUDIBLE_DB);
-  }
+  });
+
+  test('the recorder found nothing to complain about in any of them', async () => {
+    for (const name of Object.keys(PLANS)) await replays.get(name);
+    expect(server.log.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
+  });
 });
 
 test('50 SIPREC and 50 mod_oreka calls at once in one process: all whole', { timeout: 90_000 }, async () => {

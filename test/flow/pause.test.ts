@@ -1,12 +1,13 @@
 // Pauses by the command line, judged on what is heard and on what the journal holds: with clients that obey, that answer and
 // go on sending, and that refuse.
 import { join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { live, pause, resume, stop } from '../../src/commands/live.ts';
 import type { RecordingDocument } from '../../src/recording/document.ts';
 import { readJournal } from '../journal/read-journal.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 import { sleep, testClient, toneCall } from './client.ts';
 import { filedRecordings } from './logged-recorder.ts';
 import { recordHere } from './recorder-here.ts';
@@ -89,7 +90,7 @@ test('one stream, one party, then the end, by order', async () => {
   const session = await client.connect(toneCall(await server.sipPort('tcp'), 'tcp'));
   const shown: string[] = [];
   const print = vi.spyOn(console, 'log').mockImplementation((line) => void shown.push(String(line)));
-  onTestFinished(() => print.mockRestore());
+  whenTestEnds(() => print.mockRestore());
   await sleep(600);
   await order(live, '--json', '--data', data);
   const running = JSON.parse(shown.join('')) as {

@@ -1,10 +1,10 @@
 // The recorder in the process of the test, for what does not depend on processes: it starts in a quarter of the time.
 import { parseArgs } from 'node:util';
-import { onTestFinished } from 'vitest';
 import type { App } from '../../src/app.ts';
 import { logInto } from '../../src/commands/process-log.ts';
 import { startRecorder } from '../../src/commands/serve.ts';
 import { CONFIG_OPTIONS, configFromFlags } from '../../src/commands/serve-options.ts';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 import { LoggedRecorder, loopbackArguments } from './logged-recorder.ts';
 
 export class RecorderHere extends LoggedRecorder {
@@ -41,7 +41,7 @@ export class RecorderHere extends LoggedRecorder {
 /** Records on loopback with free ports into `data`; ended with the test. */
 export function recordHere(data: string, ...extra: string[]): RecorderHere {
   const recorder = startHere(data, ...extra);
-  onTestFinished(() => recorder.stop());
+  whenTestEnds(() => recorder.stop());
   return recorder;
 }
 

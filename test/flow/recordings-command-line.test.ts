@@ -5,11 +5,12 @@ import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { parseWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { unsignedVcon } from '../support/vcon-rules.ts';
 import { makeWav } from '../support/wav.ts';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 import { serve } from './serve-process.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -29,7 +30,7 @@ const STEREO = makeWav({ channels: 2, durationMs: 500 });
 test('found by number, shown, played and exported', { timeout: 120_000 }, async () => {
   // What is given out is what was handed in, whatever it is on the disk.
   vi.stubEnv('SIPREEL_MASTER_KEY', `a:${createHash('sha256').update('test').digest('base64')}`);
-  onTestFinished(() => void vi.unstubAllEnvs());
+  whenTestEnds(() => void vi.unstubAllEnvs());
   const data = await temporaryDirectory();
   const command = (...args: string[]) => sipreel([...args, '--data', data]);
   const server = serve(data);

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 import { LoggedRecorder, loopbackArguments } from './logged-recorder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -41,7 +41,7 @@ export class ServeProcess extends LoggedRecorder {
 /** Serves on loopback with free ports into `data`; ended with the test. */
 export function serve(data: string, ...extra: string[]): ServeProcess {
   const process = startServer(data, ...extra);
-  onTestFinished(async () => {
+  whenTestEnds(async () => {
     process.kill('SIGKILL');
     await process.exited;
   });
@@ -70,7 +70,7 @@ export async function serveAgain(before: ServeProcess, ...extra: string[]): Prom
     rtpPorts,
   ];
   const process = new ServeProcess(['--data', data, ...addresses, '--media-address', '127.0.0.1', ...extra]);
-  onTestFinished(async () => {
+  whenTestEnds(async () => {
     process.kill('SIGKILL');
     await process.exited;
   });

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createRecordingClient } from '../../src/client/recording-client.ts';
 import type { ClientSrf } from '../../src/client/srf.ts';
 import { connectDrachtio } from '../../src/drachtio/connection.ts';
@@ -11,6 +11,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { createSipServer, type TlsSettings } from '../../src/sip-server/index.ts';
 import { readWav, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { whenTestEnds } from '../support/when-test-ends.ts';
 import { sleep, toneCall } from './client.ts';
 import { filedRecordings } from './logged-recorder.ts';
 import { recordHere } from './recorder-here.ts';
@@ -23,9 +24,9 @@ async function tlsClient(tls: TlsSettings) {
   const admin = { host: '127.0.0.1', port: 0, secret: 's' };
   const server = createSipServer({ listeners: [{ transport: 'tls', host: '127.0.0.1', port: 0, tls }], admin });
   const started = await server.start();
-  onTestFinished(() => server.close());
+  whenTestEnds(() => server.close());
   const connection = await connectDrachtio({ ...started.admin, secret: 's', log: silentLog, patienceMs: 0 });
-  onTestFinished(() => connection.close());
+  whenTestEnds(() => connection.close());
   const srf = connection.srf as unknown as ClientSrf;
   return createRecordingClient({ srf, localHost: '127.0.0.1', clock: systemClock, log: silentLog });
 }

@@ -5,7 +5,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { onTestFinished } from 'vitest';
+import { whenTestEnds } from './when-test-ends.ts';
 
 interface StoredObject {
   content: Buffer;
@@ -38,7 +38,7 @@ export class S3Store {
       this.#serve(request, response).catch(() => response.destroy());
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => {
+    whenTestEnds(() => {
       server.closeAllConnections();
       return new Promise<void>((resolve) => server.close(() => resolve()));
     });

@@ -2,10 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { whenTestEnds } from './when-test-ends.ts';
 
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'sipreel-test-'));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  whenTestEnds(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }
