@@ -15,6 +15,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     pool: 'forks',
+    globalSetup: ['test/support/one-postgres.ts'],
     setupFiles: ['test/support/each-test.ts'],
     // Threads find their TypeScript stripped: see src/lib/compile-cache.ts for what may happen otherwise.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)) },

@@ -1,10 +1,11 @@
 // A PostgreSQL of the tests' own: Debian's package, a cluster in a temporary directory, reached over a socket in it.
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { chown, readdir } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 
 const run = promisify(execFile);
 const PACKAGES = '/usr/lib/postgresql';
@@ -21,26 +22,32 @@ export async function postgresIsInstalled(): Promise<boolean> {
   return installed;
 }
 
-/** Only where it is installed. Gone without a trace once it is stopped. */
-export async function startPostgres(parent = tmpdir(), further: string[] = []): Promise<TestPostgres> {
-  const directory = await mkdtemp(join(parent, 'sipreel-postgres-'));
-  const postgres = await runPostgres(directory, further);
+/** Only where it is installed. What is in `directory` goes on, and stays there. */
+export async function runPostgres(directory: string, further: string[]): Promise<TestPostgres> {
+  const server = await launchPostgres(directory, further);
+  const gone = new Promise<void>((resolve) => server.once('exit', () => resolve()));
+  const end = async () => {
+    server.kill('SIGINT');
+    await gone;
+  };
+  const postgres = await connectPostgres(directory).catch(async (error) => {
+    await end();
+    throw error;
+  });
   return {
-    ...postgres,
+    database: (name) => postgres.database(name),
     async stop() {
       await postgres.stop();
-      await rm(directory, { recursive: true, force: true });
+      await end();
     },
   };
 }
 
-/** What is in `directory` goes on, and stays there. */
-export async function runPostgres(directory: string, further: string[]): Promise<TestPostgres> {
+/** The server's process, which may not listen yet; its socket is in `directory`. */
+export async function launchPostgres(directory: string, further: string[] = []): Promise<ChildProcess> {
   const versions = (await readdir(PACKAGES)).sort((a, b) => Number(b) - Number(a));
   const version = versions[0] ?? '';
   const bin = join(PACKAGES, version, 'bin');
-  // By files, as all versions did before 15: through the log it takes three times the CPU.
-  const copying = Number(version) >= 15 ? ' strategy file_copy' : '';
   // It refuses to run as root.
   const identity = userInfo().uid === 0 ? await identityOf('postgres') : null;
   if (identity) await chown(directory, identity.uid, identity.gid);
@@ -54,37 +61,38 @@ export async function runPostgres(directory: string, further: string[]): Promise
   const settings = ['listen_addresses=', `unix_socket_directories=${directory}`, 'fsync=off', ...further].flatMap(
     (setting) => ['-c', setting],
   );
-  const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings], {
-    ...identity,
-    cwd: directory,
-    stdio: 'ignore',
-  });
-  const gone = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-  const psql = (...parameters: string[]) => run(join(bin, 'psql'), ['-h', directory, '-U', 'postgres', ...parameters]);
-  const stop = async () => {
-    server.kill('SIGINT');
-    await gone;
-  };
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await psql('-c', 'select 1');
-      break;
-    } catch (error) {
-      if (attempt < 100) await new Promise((resolve) => setTimeout(resolve, 100));
-      else {
-        await stop();
-        throw error;
-      }
-    }
-  }
+  return spawn(join(bin, 'postgres'), ['-D', data, ...settings], { ...identity, cwd: directory, stdio: 'ignore' });
+}
+
+/** To what somebody else runs, or is about to run, in `directory`; `stop` leaves it running. Rejects after ten seconds. */
+export async function connectPostgres(directory: string): Promise<TestPostgres> {
+  const client = await connected(directory);
+  // By files, as all versions did before 15: through the log it takes three times the CPU.
+  const { rows } = await client.query("select current_setting('server_version_num')::int >= 150000 as by_files");
+  const copying = rows[0].by_files ? ' strategy file_copy' : '';
   return {
     async database(name) {
-      const { stdout } = await psql('-Atc', `select 1 from pg_database where datname = '${name}'`);
-      if (stdout.trim() === '') await psql('-c', `create database ${name}${copying}`);
+      const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
+      if (rowCount === 0) await client.query(`create database ${name}${copying}`);
       return `postgres://postgres@localhost/${name}?host=${encodeURIComponent(directory)}`;
     },
-    stop,
+    stop: () => client.end(),
   };
+}
+
+async function connected(directory: string): Promise<Client> {
+  for (let attempt = 1; ; attempt++) {
+    const client = new Client({ host: directory, user: 'postgres', database: 'postgres' });
+    // Whoever stops the server cuts it off.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      if (attempt === 200) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
 
 async function identityOf(user: string): Promise<{ uid: number; gid: number }> {

@@ -1,8 +1,10 @@
 // Every test of the index runs on both databases.
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { DatabaseAddress } from '../../../src/database/database.ts';
-import { postgresIsInstalled, startPostgres, type TestPostgres } from '../../support/postgres.ts';
+import { onePostgres } from '../../support/one-postgres.ts';
+import { postgresIsInstalled, type TestPostgres } from '../../support/postgres.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
 const withPostgres = await postgresIsInstalled();
@@ -14,14 +16,12 @@ export function onBothDatabases(declare: (fresh: () => Promise<DatabaseAddress>)
   });
   describe.skipIf(!withPostgres)('on PostgreSQL', () => {
     let postgres: TestPostgres;
-    let databases = 0;
     beforeAll(async () => {
-      postgres = await startPostgres();
+      postgres = await onePostgres();
     }, 60_000);
     afterAll(() => postgres?.stop(), 60_000);
     declare(async () => {
-      databases++;
-      return { kind: 'postgres', url: await postgres.database(`sipreel_${databases}`) };
+      return { kind: 'postgres', url: await postgres.database(`sipreel_${randomUUID().replaceAll('-', '')}`) };
     });
   });
 }
