@@ -136,7 +136,7 @@ export class Finisher {
     const { state } = job;
     const { job: order, attribution } = renderJob(state, audio);
     const outcome = await this.#render(order, job);
-    if (state.endReason === 'cancelled' && wentOn(state) && 'result' in outcome && !hasMedia(outcome.result))
+    if (state.endReason === 'cancelled' && !allIsCounted(state) && 'result' in outcome && !hasMedia(outcome.result))
       return null;
     return buildDocument(state, attribution, outcome, audio.layout);
   }
@@ -175,17 +175,17 @@ export class Finisher {
   }
 }
 
-function wentOn({ events }: SessionState): boolean {
-  return events.some(({ type }) => type === 'restart');
+/** What a process or a capture worker counted that died is not known: then the journal has to tell. */
+function allIsCounted({ statistics, events }: SessionState): boolean {
+  return statistics !== null && events.every(({ type }) => type !== 'restart' && type !== 'interrupted');
 }
 
 function hasMedia({ streams }: RenderResult): boolean {
-  return streams.some(({ packets }) => packets > 0);
+  return streams.some(({ packets, undecrypted = 0 }) => packets + undecrypted > 0);
 }
 
 /** Cancelled before any media came: there was no call to record. */
 function neverBecameARecording(state: SessionState): boolean {
-  // What an earlier process counted is not known: the journal has to tell.
-  if (state.endReason !== 'cancelled' || wentOn(state)) return false;
+  if (state.endReason !== 'cancelled' || !allIsCounted(state)) return false;
   return Object.values(state.statistics ?? {}).every(({ packets, undecrypted = 0 }) => packets + undecrypted === 0);
 }

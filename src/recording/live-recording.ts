@@ -39,8 +39,6 @@ export interface LiveRecordingParts {
   clock: Clock;
   log: Log;
   limits: RecordingLimits;
-  /** Why it ends if neither media nor signalling come. Default: `abandoned`. */
-  silence?: 'abandoned' | 'cancelled';
   /** The journal is sealed and `state` says so on disk. */
   onSealed: (state: SessionState) => void;
   onPartiesChanged: (state: SessionState) => void;
@@ -320,12 +318,12 @@ export class LiveRecording implements ActiveRecording {
     this.#timers.set('inactivity', delayMs, () => {
       const lastMs = Math.max(this.#lastSignallingMs, this.#parts.capture.lastPacketMs ?? 0);
       const leftMs = lastMs + this.#inactivityLimitMs() - this.#parts.clock.nowMs();
-      if (leftMs <= 0) this.#endByLimit(this.#parts.silence ?? 'abandoned');
+      if (leftMs <= 0) this.#endByLimit('abandoned');
       else this.#watchInactivity(leftMs);
     });
   }
 
-  #endByLimit(reason: 'abandoned' | 'cancelled' | 'max-duration'): void {
+  #endByLimit(reason: 'abandoned' | 'max-duration'): void {
     this.#parts.log.info({ reason }, 'recording ended by its limit');
     void this.stop(reason);
     this.#parts.onEndedByLimit(reason);

@@ -55,8 +55,6 @@ export interface Resumption {
   state: SessionState;
   /** When that process was last seen alive, media clock. */
   lastMs: number;
-  /** Why the recording ends if neither media nor signalling come any more. */
-  silence: 'abandoned' | 'cancelled';
   onEnded: (reason: EndReason) => void;
   onUnwantedChanged?: () => void;
 }
@@ -211,7 +209,7 @@ export class LiveRecorder implements Recorder, RecordingControl {
    * STORAGE_FAILED; what was recorded until then can still be finished.
    */
   async takeUp(resumption: Resumption): Promise<ActiveRecording> {
-    const { state, lastMs, silence, onEnded } = resumption;
+    const { state, lastMs, onEnded } = resumption;
     const { archive, capture, clock, clockOrigin } = this.#parts;
     const { recordingId } = state;
     const log = this.#parts.log.child({ recordingId, callId: state.call.identifiers.sipCallId });
@@ -223,7 +221,7 @@ export class LiveRecorder implements Recorder, RecordingControl {
     const session = await capture.reopen(recordingId, state.journalPath, events, streams);
     state.clock = clockOrigin ?? null;
     state.events.push({ type: 'restart', atMs: lastMs, durationMs });
-    recording = this.#live({ state, capture: session, log, silence }, resumption);
+    recording = this.#live({ state, capture: session, log }, resumption);
     this.#running.set(recordingId, { recording, onEnded });
     await archive.saveSession(state).catch((err) => log.error({ err }, 'session.json could not be written'));
     log.info({ lostMs: Math.round(durationMs), streams: streams.length }, 'recording goes on after a restart');
@@ -232,7 +230,7 @@ export class LiveRecorder implements Recorder, RecordingControl {
   }
 
   #live(
-    own: Pick<LiveRecordingParts, 'state' | 'capture' | 'log' | 'silence'>,
+    own: Pick<LiveRecordingParts, 'state' | 'capture' | 'log'>,
     door: Pick<StartRecording, 'onEnded' | 'onUnwantedChanged'>,
   ): LiveRecording {
     const { archive, clock, limits } = this.#parts;
@@ -332,7 +330,7 @@ function initialState(
     pauses: [],
     rule,
     statistics: null,
-    door: null,
+    ...(request.brought ?? { door: null }),
   };
 }
 

@@ -1,6 +1,7 @@
 // What a previous process left in the spool: recordings that were running go on if it was not long ago, all others are finished.
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { Warning } from './call.ts';
 import type { ArchiveEngine } from './engines.ts';
 import type { Finisher } from './finisher.ts';
 import { inactivityLimitMs, type RecordingLimits } from './live-recording.ts';
@@ -28,11 +29,12 @@ export interface RecoveryParts {
   onEnded: (recordingId: string, reason: EndReason) => void;
 }
 
-/**
- * So long a client that has no answer to its INVITE repeats it (64·T1, RFC 3261 §17.1.1.2). A recording of which no session was
- * answered, as far as is known, waits for nobody longer than that.
- */
-const UNANSWERED_MS = 32_000;
+/** Such a recording is filed in any case, also without media: an answered call has a recording. Its door cancels it if the client asks again. */
+const ANSWER_UNKNOWN: Warning = {
+  code: 'answer-unknown',
+  message:
+    'The recorder stopped in the moment of answering: whether the client got the answer is not known, and its requests were not matched to this recording any more.',
+};
 
 /** `sessions` are the archive's unfinished ones. `finished` of them have been queued for rendering. */
 export async function recoverSessions(
@@ -43,12 +45,18 @@ export async function recoverSessions(
   // All at once: every port is reserved before anything else can take one.
   await Promise.all(
     sessions.map(async (state) => {
+      noteUnknownAnswer(state, parts);
       const recording = state.phase === 'recording' ? await resume(state, parts) : null;
       if (recording) resumed.push({ recording, source: state.source, door: state.door });
       else await finish(state, parts);
     }),
   );
   return { resumed, finished: sessions.length - resumed.length };
+}
+
+function noteUnknownAnswer(state: SessionState, { isAnswered }: RecoveryParts): void {
+  if (state.phase !== 'recording' || isAnswered(state)) return;
+  if (!state.warnings.some(({ code }) => code === ANSWER_UNKNOWN.code)) state.warnings.push(ANSWER_UNKNOWN);
 }
 
 /** Null if it cannot go on. */
@@ -61,17 +69,13 @@ async function resume(state: SessionState, parts: RecoveryParts): Promise<Active
     ...state.events.map(({ atMs }) => atMs),
     (await archive.latestPacketMs(state).catch(() => null)) ?? 0,
   );
-  const answered = parts.isAnswered(state);
-  const limitMs = Math.min(inactivityLimitMs(state, limits), answered ? Number.POSITIVE_INFINITY : UNANSWERED_MS);
   const awayMs = clock.nowMs() - lastMs;
   // Below zero the clock was set back between two boots: nobody knows any more where new packets belong.
-  if (awayMs < 0 || awayMs > limitMs) return null;
-  if (!answered) state.inactivityMs = limitMs;
+  if (awayMs < 0 || awayMs > inactivityLimitMs(state, limits)) return null;
   try {
     return await recorder.takeUp({
       state,
       lastMs,
-      silence: answered ? 'abandoned' : 'cancelled',
       onEnded: (reason) => parts.onEnded(recordingId, reason),
     });
   } catch (error) {

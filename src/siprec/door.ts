@@ -12,7 +12,7 @@ import { OutgoingSessions } from './outgoing-sessions.ts';
 import { Recordings } from './recordings.ts';
 import { RecordingSession } from './session.ts';
 import type { SessionEnvironment } from './session-environment.ts';
-import { originOf, type RecordingSessionSnapshot } from './session-origin.ts';
+import { originOf, type RecordingSessionSnapshot, sessionKey } from './session-origin.ts';
 import type { RestoredHold, SiprecDoorState, SiprecRecorder } from './shared-recording.ts';
 import { refusalForCode } from './sip-status.ts';
 import {
@@ -22,6 +22,7 @@ import {
   receiveRequests,
   requestInDialog,
 } from './srf.ts';
+import { UnansweredSessions } from './unanswered-sessions.ts';
 
 export interface SiprecDoorOptions {
   /** A connected Srf; its connection belongs to the caller. */
@@ -87,6 +88,7 @@ class Door implements SiprecDoor {
   /** By the SIP server's dialog id, from the 200 on. */
   readonly #dialogs = new Map<string, RecordingSession>();
   readonly #outgoing: OutgoingSessions;
+  readonly #unanswered = new UnansweredSessions();
   #closing = false;
 
   constructor(options: SiprecDoorOptions) {
@@ -134,6 +136,10 @@ class Door implements SiprecDoor {
       const { holds, ended } = this.#environment.recordings.restore(recording, door);
       if (holds.length > 0) ends.set(recording.id, ended);
       for (const hold of holds) {
+        if (hold.session === null) {
+          this.#unanswered.add(hold);
+          continue;
+        }
         const snapshot = hold.session as RecordingSessionSnapshot;
         const session = sessions.get(snapshot.dialogId) ?? { snapshot, holds: [] };
         session.holds.push(hold);
@@ -196,6 +202,7 @@ class Door implements SiprecDoor {
       this.#answer(request, { status: 482, reason: 'Loop Detected', headers: {} });
       return;
     }
+    this.#unanswered.askedAgain(key);
     const refusal = this.#environment.recordings.refusal(request);
     if (refusal) {
       release();
@@ -233,11 +240,6 @@ class Door implements SiprecDoor {
         this.#options.log.debug({ method: request.method, why: outcome.error }, 'an answer could not be sent');
     });
   }
-}
-
-/** Not Call-ID alone: a client may use one for several dialogs. */
-function sessionKey({ callId, fromTag }: { callId: string; fromTag: string }): string {
-  return `${callId};from-tag=${fromTag}`;
 }
 
 /** session.json is our own file; another door's recordings are told apart by `kind`. */

@@ -153,7 +153,7 @@ export class Recordings {
   #forget(shared: SharedRecording): void {
     for (const key of this.#keys.get(shared) ?? []) {
       if (this.#byKey.get(key) === shared) this.#byKey.delete(key);
-      if (shared.recordingId !== null) this.#ended.remember(key, Promise.resolve(shared.recordingId));
+      if (shared.continuableId !== null) this.#ended.remember(key, Promise.resolve(shared.continuableId));
     }
     this.#keys.delete(shared);
   }

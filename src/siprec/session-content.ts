@@ -14,7 +14,7 @@ import type { Recordings } from './recordings.ts';
 import type { OfferedMediaLine } from './sdp.ts';
 import { type BroughtCall, SessionCall, type SessionCallSnapshot } from './session-call.ts';
 import { type OfferOutcome, SessionMedia, type SessionMediaSnapshot } from './session-media.ts';
-import { peerOf, type SessionOrigin } from './session-origin.ts';
+import { peerOf, type SessionOrigin, sessionKey } from './session-origin.ts';
 import type { RecordingHold, RestoredHold } from './shared-recording.ts';
 import { headerList } from './sip-headers.ts';
 
@@ -253,6 +253,7 @@ export class SessionContent {
     const streams = streamsOf(brought, this.#streams);
     let held: Held | null = null;
     const hold = await this.#parts.recordings.bring({
+      key: sessionKey(this.#parts.origin),
       sipCallId: this.#parts.origin.callId,
       peer: peerOf(this.#parts.origin),
       startMs: atMs,

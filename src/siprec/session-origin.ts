@@ -35,6 +35,11 @@ export function originOf(invite: IncomingRequest): SessionOrigin {
   return { callId, fromTag, requestUri, headers: [...headers], transport: transport ?? 'udp', remote, local };
 }
 
+/** What names a session from its INVITE on. Not Call-ID alone: a client may use one for several dialogs. */
+export function sessionKey({ callId, fromTag }: { callId: string; fromTag: string }): string {
+  return `${callId};from-tag=${fromTag}`;
+}
+
 /** `udp:10.0.0.1:5060` */
 export function peerOf({ transport, remote: { host, port } }: SessionOrigin): string {
   return `${transport}:${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -34,6 +34,8 @@ export interface SharedRecordingParts {
 
 /** A recording session that brings a communication session. */
 export interface Bringer {
+  /** The session's `sessionKey`. */
+  key: string;
   sipCallId: string;
   peer: string;
   startMs: number;
@@ -48,7 +50,7 @@ export interface HoldOwner {
   unwantedChanged(): void;
   /** The recorder ended the recording. */
   ended(reason: EndReason): void;
-  /** Plain data from which the session can be built again. */
+  /** Plain data from which the session can be built again; null as long as it is not answered. */
   snapshot(): unknown;
 }
 
@@ -81,11 +83,12 @@ export interface RecordingHold {
 export interface SiprecDoorState {
   kind: 'siprec';
   continues: string | null;
-  /** All that ever joined; `session` is null for those that have left. */
-  sessions: { number: number; entry: BringingSession; contribution: Contribution; session: unknown }[];
+  /** All that ever joined; `session` is null for those that have left, and for those that were not answered as far as is known. */
+  sessions: { number: number; key: string; entry: BringingSession; contribution: Contribution; session: unknown }[];
 }
 
 interface Holder extends NumberedContribution {
+  key: string;
   entry: BringingSession;
   owner: HoldOwner;
 }
@@ -93,6 +96,9 @@ interface Holder extends NumberedContribution {
 /** A hold after a restart; it belongs to nobody until `give`. */
 export interface RestoredHold {
   hold: RecordingHold;
+  /** The session's `sessionKey`. */
+  key: string;
+  /** Null if it was not answered as far as is known. */
   session: unknown;
   give(owner: HoldOwner): void;
 }
@@ -106,6 +112,7 @@ export class SharedRecording {
   #continues: string | null = null;
   #grace: Timer | null = null;
   #over = false;
+  #cancelled = false;
   #identifiers: CallIdentifiers | null = null;
 
   constructor(parts: SharedRecordingParts) {
@@ -127,11 +134,11 @@ export class SharedRecording {
     shared.#describe();
     const holds = shared.#holders.flatMap((holder, index) => {
       const session = state.sessions[index]?.session ?? null;
-      if (holder.entry.endMs !== null || session === null) return [];
+      if (holder.entry.endMs !== null) return [];
       const give = (owner: HoldOwner) => {
         holder.owner = owner;
       };
-      return [{ hold: shared.#hold(holder, recording), session, give }];
+      return [{ hold: shared.#hold(holder, recording), key: holder.key, session, give }];
     });
     return { shared, holds };
   }
@@ -139,7 +146,7 @@ export class SharedRecording {
   /** To be called when the recorder ends a restored recording; others have it from `start`. */
   endedByRecorder(reason: EndReason): void {
     const present = this.#present;
-    this.#end();
+    this.#end(reason);
     for (const { owner } of present) owner.ended(reason);
   }
 
@@ -154,6 +161,11 @@ export class SharedRecording {
 
   get recordingId(): string | null {
     return this.#recording?.id ?? null;
+  }
+
+  /** The id for a later recording of the same call to name; null if it was cancelled, which leaves nothing but for rare cases. */
+  get continuableId(): string | null {
+    return this.#cancelled ? null : this.recordingId;
   }
 
   get identifiers(): CallIdentifiers | null {
@@ -183,7 +195,7 @@ export class SharedRecording {
       }
     } catch (error) {
       this.#holders.splice(this.#holders.indexOf(holder), 1);
-      if (this.#recording === null) this.#end();
+      if (this.#recording === null) this.#end('failed');
       else this.#stopIfDeserted('failed');
       throw error;
     }
@@ -201,6 +213,7 @@ export class SharedRecording {
       metadata,
       warnings,
       peer,
+      brought: this.#brought(),
       onEnded: (reason) => this.endedByRecorder(reason),
       onUnwantedChanged: () => this.unwantedChanged(),
     });
@@ -280,12 +293,13 @@ export class SharedRecording {
     if (this.#over || this.#present.length > 0) return;
     // The recorder logs what goes wrong; the session has nobody to tell.
     this.#recording?.stop(reason).catch(() => {});
-    this.#end();
+    this.#end(reason);
   }
 
-  #end(): void {
+  #end(reason: EndReason): void {
     if (this.#over) return;
     this.#over = true;
+    this.#cancelled = reason === 'cancelled';
     this.#grace?.cancel();
     this.#parts.onOver();
   }
@@ -297,22 +311,25 @@ export class SharedRecording {
   }
 
   #noteSessions(): void {
-    const sessions = this.#holders.map(({ number, entry, contribution, owner }) => ({
+    const { sessions, door } = this.#brought();
+    this.#recording?.setSessions(sessions, door);
+  }
+
+  #brought(): { sessions: BringingSession[]; door: SiprecDoorState } {
+    const sessions = this.#holders.map(({ number, key, entry, contribution, owner }) => ({
       number,
+      key,
       entry: { ...entry },
       contribution,
       session: entry.endMs === null ? owner.snapshot() : null,
     }));
     const door: SiprecDoorState = { kind: 'siprec', continues: this.#continues, sessions };
-    this.#recording?.setSessions(
-      sessions.map(({ entry }) => entry),
-      door,
-    );
+    return { sessions: sessions.map(({ entry }) => entry), door };
   }
 
-  #holder({ sipCallId, peer, startMs, contribution, owner }: Bringer, joinedBy: string): Holder {
+  #holder({ key, sipCallId, peer, startMs, contribution, owner }: Bringer, joinedBy: string): Holder {
     const entry = { sipCallId, peer, startMs, endMs: null, endReason: null, joinedBy, reasons: [] };
     const number = (this.#holders.at(-1)?.number ?? 0) + 1;
-    return { number, contribution, entry, owner };
+    return { number, key, contribution, entry, owner };
   }
 }

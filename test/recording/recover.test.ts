@@ -192,6 +192,20 @@ describe('is finished instead', () => {
     expect(archive.filed[0]).toMatchObject({ endReason: 'ended', warnings: [] });
   });
 
+  test('never acknowledged, and died before it was sealed: what is in the journal is kept', async () => {
+    const brought = { sipCallId: 'c', peer: 'p', startMs: 0, joinedBy: 'first', reasons: [] };
+    const cancelled = { ...brought, endMs: clock.nowMs(), endReason: 'cancelled' as const };
+    const packets = { ...noStatistics, packets: 9, streamId: 's0', codecs: [], late: 0, undecodable: 0 };
+    const rendered = { ...packets, rendered: true, driftPpm: null };
+    for (const streams of [[rendered], []]) {
+      const left = await diedRunning((state) => Object.assign(state, { sessions: [cancelled] }));
+      render.outcomes.push({ audio: null, streams, events: [], warnings: [] });
+      await recover([left]);
+      await finisher.idle();
+    }
+    expect([archive.filed.length, archive.discarded.length]).toEqual([1, 1]);
+  });
+
   test('sealed ones are rendered and filed as they are', async () => {
     const left = await diedRunning((state) => Object.assign(state, { phase: 'sealed', endReason: 'stopped' }));
     expect(await recover([left])).toEqual({ resumed: [], finished: 1 });
@@ -201,20 +215,39 @@ describe('is finished instead', () => {
 });
 
 describe('an INVITE that nobody is known to have answered', () => {
-  test('waits 32 s for media; without any there was no recording', async () => {
+  test('may have been: goes on like any other, and is filed also without media, with a warning', async () => {
     const left = await diedRunning();
+    clock.advance(40_000);
     expect((await recover([left], false)).resumed).toHaveLength(1);
-    clock.advance(32_000);
+    clock.advance(60_000);
     await new Promise((resolve) => setImmediate(resolve));
-    expect(ended).toEqual([[left.recordingId, 'cancelled']]);
+    expect(ended).toEqual([[left.recordingId, 'abandoned']]);
+    await finisher.idle();
+    expect(archive.discarded).toEqual([]);
+    expect(archive.filed).toMatchObject([{ state: 'empty', audio: null, warnings: [{ code: 'answer-unknown' }] }]);
+  });
+
+  test('warned of once, however often a process dies', async () => {
+    const left = await diedRunning();
+    await recover([left], false);
+    const again = archive.saved.at(-1)!;
+    newProcess(1_000);
+    await recover([again], false);
+    expect(archive.saved.at(-1)!.warnings).toMatchObject([{ code: 'answer-unknown' }]);
+  });
+
+  test('cancelled, as its client asks again, there was no recording', async () => {
+    const left = await diedRunning();
+    const { resumed } = await recover([left], false);
+    await resumed[0]!.recording.stop('cancelled');
     await finisher.idle();
     expect(archive.discarded).toEqual([left.recordingId]);
     expect(archive.filed).toEqual([]);
   });
 
-  test('with media it is one', async () => {
+  test('cancelled with media it is one', async () => {
     const left = await diedRunning();
-    await recover([left], false);
+    const { resumed } = await recover([left], false);
     const packets = {
       ...noStatistics,
       packets: 9,
@@ -226,8 +259,7 @@ describe('an INVITE that nobody is known to have answered', () => {
       driftPpm: null,
     };
     render.outcomes.push({ audio: null, streams: [packets], events: [], warnings: [] });
-    clock.advance(32_000);
-    await new Promise((resolve) => setImmediate(resolve));
+    await resumed[0]!.recording.stop('cancelled');
     await finisher.idle();
     expect(archive.discarded).toEqual([]);
     expect(archive.filed).toHaveLength(1);

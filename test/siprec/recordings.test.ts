@@ -349,3 +349,42 @@ test('after a restart the sessions are built again from what session.json holds'
   expect([recorder.recording.stops, again.sessions]).toEqual([['ended'], 0]);
   expect(recorder.recording.sessions.map(({ sipCallId }) => sipCallId)).toEqual(['rs-1', 'rs-2', 'rs-3']);
 });
+
+describe('after a restart, a session that was being answered', () => {
+  /** Answered or not: nothing was saved after the recording began. */
+  const restarted = async () => {
+    await call('rs-1');
+    const kept = JSON.parse(JSON.stringify(recorder.recording.request.brought?.door));
+    srf = new FakeSrf();
+    const again = createSiprecDoor({ srf, recorder, clock, log: silentLog, mediaAddress: '192.0.2.10' });
+    const ends = again.restore([{ recording: recorder.recording, door: kept }]);
+    again.start();
+    return { again, ends };
+  };
+
+  test('the INVITE comes again: its client has no answer, so its recording is cancelled and another one begins', async () => {
+    const { again } = await restarted();
+    expect([again.sessions, recorder.recording.stops]).toEqual([0, []]);
+    const session = await call('rs-1');
+    expect(session.status).toBe(200);
+    expect(recorder.recordings.map(({ stops }) => stops)).toEqual([['cancelled'], []]);
+    // What it left is discarded, so there is nothing to continue.
+    expect(recorder.recordings[1]?.request.call.identifiers.continues ?? null).toBeNull();
+    await session.send('BYE');
+    expect(recorder.recordings.map(({ stops }) => stops)).toEqual([['cancelled'], ['ended']]);
+  });
+
+  test('another INVITE of the call joins its recording, which goes on', async () => {
+    await restarted();
+    await call('rs-2');
+    expect(recorder.recordings.map(({ stops }) => stops)).toEqual([[]]);
+  });
+
+  test('the recorder ends its recording: the INVITE is a new one then', async () => {
+    const { ends } = await restarted();
+    ends.get('recording-1')?.('abandoned');
+    await call('rs-1');
+    expect(recorder.recordings.map(({ stops }) => stops)).toEqual([[], []]);
+    expect(recorder.recordings[1]?.request.call.identifiers.continues).toBe('recording-1');
+  });
+});

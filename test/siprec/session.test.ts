@@ -121,7 +121,7 @@ describe('INVITE', () => {
 
   test('tells the recorder what it understood', async () => {
     await begin({ headers: { 'X-Tenant': 'acme' } });
-    const { onEnded: _, onUnwantedChanged: __, call, metadata, ...request } = recorder.recording.request;
+    const { onEnded: _, onUnwantedChanged: __, brought, call, metadata, ...request } = recorder.recording.request;
     expect(request).toEqual({
       source: 'siprec',
       peer: 'udp:192.0.2.1:5060',
@@ -134,6 +134,11 @@ describe('INVITE', () => {
       ['Bob', ['1']],
     ]);
     expect(call.extraHeaders).toEqual([{ name: 'X-Tenant', value: 'acme' }]);
+    // On the disk before the answer leaves: a process that dies then knows whose recording it is.
+    expect(brought).toMatchObject({
+      sessions: [{ sipCallId: 'rs-1', endMs: null }],
+      door: { kind: 'siprec', sessions: [{ key: 'rs-1;from-tag=src-tag', session: null }] },
+    });
   });
 
   test('a slow start is not delayed further', async () => {
