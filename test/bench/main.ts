@@ -5,6 +5,7 @@ import { benchCapacity } from './capacity/capacity.ts';
 import { benchSoak } from './capacity/soak.ts';
 import { benchCapture } from './capture.ts';
 import { benchIndex } from './index-search.ts';
+import { benchListeners } from './listeners/listeners.ts';
 import { benchRender } from './render.ts';
 import { benchSignalling } from './signalling.ts';
 import { benchSrtpStream } from './srtp-stream.ts';
@@ -74,11 +75,12 @@ const BENCHES: Record<string, () => Promise<string[]>> = {
 const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
   options: {
-    /** capacity: fewer and lower levels. */
+    /** capacity: fewer and lower levels. listeners: for a shorter time. */
     quick: { type: 'boolean', default: false },
     /** soak. */
     minutes: { type: 'string', default: '30' },
-    calls: { type: 'string', default: '1000' },
+    /** soak: 1000, listeners: 100. */
+    calls: { type: 'string' },
     /** index: recordings, and where the databases go (ten million take some 70 GB and hours). */
     rows: { type: 'string', default: '100000' },
     directory: { type: 'string', default: tmpdir() },
@@ -90,7 +92,8 @@ const { values: options, positionals: wanted } = parseArgs({
 const LONG_BENCHES: Record<string, () => AsyncIterable<string>> = {
   capacity: () => benchCapacity(options.quick),
   index: () => benchIndex(Number(options.rows), options.directory, options.keep),
-  soak: () => benchSoak(Number(options.minutes), Number(options.calls)),
+  soak: () => benchSoak(Number(options.minutes), Number(options.calls ?? 1000)),
+  listeners: () => benchListeners(Number(options.calls ?? 100), options.quick),
 };
 const known = [...Object.keys(BENCHES), ...Object.keys(LONG_BENCHES)];
 const unknown = wanted.filter((name) => !known.includes(name));

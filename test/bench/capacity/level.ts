@@ -1,17 +1,15 @@
 // One level of load: that many calls are set up, talk for a while, are taken down and are listened to.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PACKETS_PER_SECOND, toneHz } from './known-speech.ts';
+import { paced, percentile, rendered, sleep } from './pace.ts';
 import { ANSWER_DELAY_MS, startRecorder } from './recorder-process.ts';
 import { startRtpLoad } from './rtp-load-process.ts';
 import { type Answered, SipLoad } from './sip-load.ts';
 import { type SentCall, type Verdict, verify } from './verify.ts';
 
-/** Set up and taken down per second. */
-const CALLS_PER_SECOND = 200;
 const SETTLE_MS = 2_000;
-const RENDERED_WITHIN_MS = 180_000;
 
 export interface LevelPlan {
   calls: number;
@@ -55,7 +53,7 @@ export async function runLevel({ calls, seconds, callSeconds }: LevelPlan): Prom
     let refused = 0;
     const end = async (number: number, answered: Answered) => {
       const sent = await load.stop([2 * number, 2 * number + 1]);
-      sentCalls.push({ number, sent: [sent[0]!, sent[1]!] });
+      sentCalls.push({ number, sent: [sent[0]!.packets, sent[1]!.packets] });
       await answered.bye().catch((error: Error) => refusals.push(error.message));
     };
     const running: { number: number; answered: Answered }[] = [];
@@ -113,33 +111,4 @@ export async function runLevel({ calls, seconds, callSeconds }: LevelPlan): Prom
     await recorder.stop();
     rmSync(data, { recursive: true, force: true });
   }
-}
-
-/** CALLS_PER_SECOND times a second; resolves when all are done. */
-async function paced(count: number, each: (i: number) => Promise<void>): Promise<void> {
-  const startMs = performance.now();
-  const under: Promise<void>[] = [];
-  for (let i = 0; i < count; i++) {
-    const waitMs = startMs + (i * 1000) / CALLS_PER_SECOND - performance.now();
-    if (waitMs > 1) await sleep(waitMs);
-    under.push(each(i));
-  }
-  await Promise.all(under);
-}
-
-/** The spool is empty: every recording has its place. */
-async function rendered(data: string): Promise<void> {
-  const untilMs = performance.now() + RENDERED_WITHIN_MS;
-  while (performance.now() < untilMs) {
-    await sleep(500);
-    if (readdirSync(join(data, 'spool')).length === 0) return;
-  }
-}
-
-function percentile(sorted: number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

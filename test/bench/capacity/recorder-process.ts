@@ -12,6 +12,11 @@ const TICKS_PER_SECOND = 100;
 const RTP_PORTS = '10000-32000';
 const COMPLAINTS = new Set(['warn', 'error', 'fatal']);
 export const ANSWER_DELAY_MS = 10;
+/** Everybody who listens has the same token here. */
+const CONFIG = `limits: { recordings: 20000 }
+sip: { answerDelayMs: ${ANSWER_DELAY_MS} }
+http: { requestsPerMinute: 1000000 }
+`;
 
 export interface RecorderProcess {
   sipPort: number;
@@ -27,8 +32,19 @@ export interface RecorderProcess {
 
 export async function startRecorder(data: string): Promise<RecorderProcess> {
   const config = join(data, 'bench.yaml');
-  writeFileSync(config, `limits: { recordings: 20000 }\nsip: { answerDelayMs: ${ANSWER_DELAY_MS} }\n`);
-  const options = ['--config', config, '--data', data, '--sip', 'udp:127.0.0.1:0', '--oreka', 'off'];
+  writeFileSync(config, CONFIG);
+  const options = [
+    '--config',
+    config,
+    '--data',
+    data,
+    '--sip',
+    'udp:127.0.0.1:0',
+    '--oreka',
+    'off',
+    '--http',
+    '127.0.0.1:0',
+  ];
   const media = ['--media-address', '127.0.0.1', '--rtp-ports', RTP_PORTS];
   const child = spawn(process.execPath, [CLI, 'serve', ...options, ...media], {
     stdio: ['ignore', 'pipe', 'inherit'],

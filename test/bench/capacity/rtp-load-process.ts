@@ -1,14 +1,13 @@
 // The RTP load's process as its owner sees it.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { LoadNews, LoadOrder, Stream } from './rtp-load.ts';
+import type { LoadNews, LoadOrder, SentStream, Stream } from './rtp-load.ts';
 
 const PROGRAM = fileURLToPath(new URL('./rtp-load.ts', import.meta.url));
 
 export interface RtpLoad {
   start(streams: Stream[]): void;
-  /** @returns packets sent by each */
-  stop(ids: number[]): Promise<number[]>;
+  stop(ids: number[]): Promise<SentStream[]>;
   /** The worst lateness in ms since this was asked last: a load that cannot keep its pace says nothing about a recorder. */
   takeWorstLateMs(): number;
   end(): Promise<void>;
@@ -17,7 +16,7 @@ export interface RtpLoad {
 export async function startRtpLoad(): Promise<RtpLoad> {
   const child = fork(PROGRAM, { stdio: 'inherit' });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const waiting = new Map<number, (sent: number[]) => void>();
+  const waiting = new Map<number, (sent: SentStream[]) => void>();
   const order = (one: LoadOrder) => void child.send(one);
   let worstLateMs = 0;
   await new Promise<void>((resolve, reject) => {
@@ -31,7 +30,7 @@ export async function startRtpLoad(): Promise<RtpLoad> {
   return {
     start: (streams) => order({ type: 'start', streams }),
     stop: (ids) => {
-      const sent = new Promise<number[]>((resolve) => waiting.set(ids[0]!, resolve));
+      const sent = new Promise<SentStream[]>((resolve) => waiting.set(ids[0]!, resolve));
       order({ type: 'stop', ids });
       return sent;
     },

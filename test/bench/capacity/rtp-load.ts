@@ -11,12 +11,18 @@ export interface Stream {
   hz: number;
 }
 
+export interface SentStream {
+  packets: number;
+  /** When the first packet was due to leave, Unix ms. Its tone is loud then, and once a second from there on. */
+  firstMs: number;
+}
+
 export type LoadOrder = { type: 'start'; streams: Stream[] } | { type: 'stop'; ids: number[] } | { type: 'end' };
 
 export type LoadNews =
   | { type: 'ready' }
   /** Streams that were stopped, and what each sent. */
-  | { type: 'stopped'; ids: number[]; sent: number[] }
+  | { type: 'stopped'; ids: number[]; sent: SentStream[] }
   /** About once a second: how late packets left at worst, and the CPU time used so far. */
   | { type: 'pace'; worstLateMs: number; cpuUs: number };
 
@@ -28,6 +34,7 @@ interface Sending {
   frames: Buffer[];
   ssrc: number;
   sent: number;
+  firstMs: number;
   stopped: boolean;
 }
 
@@ -58,11 +65,12 @@ function begin({ id, port, hz }: Stream): Sending {
     frames,
     ssrc: 0x5000_0000 + id,
     sent: 0,
+    firstMs: 0,
     stopped: false,
   };
 }
 
-function send(stream: Sending): void {
+function send(stream: Sending, dueMs: number): void {
   writeRtpHeader(stream.packet, 0, {
     marker: stream.sent === 0,
     payloadType: 0,
@@ -70,6 +78,7 @@ function send(stream: Sending): void {
     rtpTime: stream.sent * PACKET_SAMPLES,
     ssrc: stream.ssrc,
   });
+  if (stream.sent === 0) stream.firstMs = performance.timeOrigin + dueMs;
   stream.packet.set(stream.frames[stream.sent % PACKETS_PER_SECOND]!, RTP_HEADER_OCTETS);
   // What the kernel refuses is lost on the way: it counts as sent.
   sockets.send(stream.descriptor, stream.packetAt, PACKET_OCTETS);
@@ -96,7 +105,7 @@ async function run(): Promise<void> {
     }
     worstLateMs = Math.max(worstLateMs, performance.now() - dueMs);
     const slot = slots[tick % SLOTS]!;
-    for (let i = 0; i < slot.length; i++) send(slot[i]!);
+    for (let i = 0; i < slot.length; i++) send(slot[i]!, dueMs);
     if (performance.now() - toldMs < 1000) continue;
     const { user, system } = process.cpuUsage();
     tell({ type: 'pace', worstLateMs, cpuUs: user + system });
@@ -111,7 +120,7 @@ function stop(ids: number[]): void {
     byId.delete(id);
     stream.stopped = true;
     sockets.close(stream.descriptor);
-    return stream.sent;
+    return { packets: stream.sent, firstMs: stream.firstMs };
   });
   for (const [i, slot] of slots.entries()) {
     if (slot.some(({ stopped }) => stopped)) slots[i] = slot.filter(({ stopped }) => !stopped);

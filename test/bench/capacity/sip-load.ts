@@ -6,6 +6,7 @@ import { OFFER_CONTENT_TYPE, writeOffer } from '../../../src/client/offer.ts';
 /** RFC 3261 §17.1.1.1. */
 const T1_MS = 500;
 const GIVE_UP_MS = 8_000;
+const FIRST_CALLER = 100_000;
 
 export interface Answered {
   /** INVITE sent to 200 received. */
@@ -102,7 +103,13 @@ export class SipLoad {
 
 /** The caller's AoR holds the call's number, by which its recording is found again. */
 export function callerAor(number: number): string {
-  return `sip:${100_000 + number}@example.com`;
+  return `sip:${FIRST_CALLER + number}@example.com`;
+}
+
+/** Null if it is no caller's. */
+export function callNumber(aor: string | null): number | null {
+  const [, user] = /^sip:(\d{6,})@/.exec(aor ?? '') ?? [];
+  return user === undefined ? null : Number(user) - FIRST_CALLER;
 }
 
 function offer(number: number, callId: string): string {

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toneHz } from './known-speech.ts';
+import { sleep } from './pace.ts';
 import { type RecorderProcess, startRecorder } from './recorder-process.ts';
 import { startRtpLoad } from './rtp-load-process.ts';
 import { SipLoad } from './sip-load.ts';
@@ -104,8 +105,4 @@ function verdict(samples: Sample[]): string {
   const figures = grown.map(({ of, share }) => `${of} ${(share * 100).toFixed(1)} %`).join(', ');
   const flat = grown.every(({ share }) => share < FLAT_SHARE);
   return `${flat ? 'flat' : 'NOT FLAT'}: after the first third, from the first to the second half: ${figures}`;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -88,8 +88,8 @@ function readWav(path: string) {
   }
 }
 
-/** From the first sound to the last. Windows at the very ends may be cut. */
-function holesIn(samples: Int16Array, rateHz: number, hz: number): number {
+/** Windows of 20 ms in which the tone is not heard, from the first sound to the last. Windows at the very ends may be cut. */
+export function holesIn(samples: Int16Array, rateHz: number, hz: number): number {
   const window = (rateHz * WINDOW_MS) / 1000;
   const coefficient = 2 * Math.cos((2 * Math.PI * hz) / rateHz);
   let holes = 0;
@@ -120,7 +120,7 @@ function holesIn(samples: Int16Array, rateHz: number, hz: number): number {
 }
 
 /** When each loud part begins, in ms. */
-function marksIn(samples: Int16Array, rateHz: number, hz: number): number[] {
+export function marksIn(samples: Int16Array, rateHz: number, hz: number): number[] {
   const threshold = LOUD_THRESHOLD * 32_768;
   const riseMs = (Math.asin(LOUD_THRESHOLD / LOUD) / (2 * Math.PI * hz)) * 1000;
   const marks: number[] = [];
