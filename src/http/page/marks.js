@@ -11,6 +11,11 @@ export const KINDS = {
   dtmf: 'Key pressed',
 };
 
+/** Keys that follow each other so fast are one number that somebody dials: one mark, which can be read. */
+const DIALLING_MS = 1_500;
+/** Media stops a little before the signalling says so, and comes a little after. */
+const TOLERANCE_MS = 500;
+
 /**
  * `endMs` is null for a point; `channel` is null for all.
  * @returns {{kind: keyof KINDS, startMs: number, endMs: number|null, channel: number|null, words: string}[]} by start
@@ -19,11 +24,13 @@ export function marksOf({ timeline, streams, times }) {
   const channelOf = (event) => event.channel ?? streams.find(({ id }) => id === event.streamId)?.channel ?? null;
   const marks = [];
   const open = new Map();
+  /** By channel: the mark of the keys pressed last, and when. */
+  const dialled = new Map();
   for (const event of [...timeline].sort((a, b) => a.offsetMs - b.offsetMs)) {
     const { type, offsetMs } = event;
     const channel = channelOf(event);
     const key = (kind) => `${kind} ${event.streamId ?? ''}`;
-    if (type === 'dtmf') add('dtmf', offsetMs, null, channel, event.digit ?? '?');
+    if (type === 'dtmf') press(offsetMs, channel, event.digit ?? '?');
     else if (ALONE[type]) add(ALONE[type], offsetMs, offsetMs + (event.durationMs ?? 0), channel);
     else if (BEGIN[type]) open.set(key(BEGIN[type]), { kind: BEGIN[type], startMs: offsetMs, channel });
     else if (END[type]) {
@@ -33,17 +40,36 @@ export function marksOf({ timeline, streams, times }) {
     }
   }
   for (const { kind, startMs, channel } of open.values()) add(kind, startMs, times.durationMs, channel);
-  return marks.sort((a, b) => a.startMs - b.startMs);
+  return marks.filter((mark) => mark.kind !== 'gap' || !isMeant(mark)).sort((a, b) => a.startMs - b.startMs);
+
+  function press(offsetMs, channel, digit) {
+    const before = dialled.get(channel);
+    if (before && offsetMs - before.lastMs <= DIALLING_MS) {
+      before.mark.words += digit;
+      before.lastMs = offsetMs;
+      return;
+    }
+    const mark = add('dtmf', offsetMs, null, channel, digit);
+    if (mark) dialled.set(channel, { mark, lastMs: offsetMs });
+  }
+
+  /** Whoever holds the call, or has it paused, expects that nothing arrives. */
+  function isMeant(gap) {
+    return marks.some(
+      ({ kind, startMs, endMs, channel }) =>
+        (kind === 'hold' || kind === 'pause') &&
+        (channel === null || channel === gap.channel) &&
+        startMs <= gap.startMs + TOLERANCE_MS &&
+        endMs >= gap.endMs - TOLERANCE_MS,
+    );
+  }
 
   function add(kind, startMs, endMs, channel, words = KINDS[kind]) {
     const start = Math.max(0, startMs);
-    if (start > times.durationMs || (endMs !== null && endMs <= start)) return;
-    marks.push({
-      kind,
-      startMs: start,
-      endMs: endMs === null ? null : Math.min(endMs, times.durationMs),
-      channel,
-      words,
-    });
+    if (start > times.durationMs || (endMs !== null && endMs <= start)) return null;
+    const end = endMs === null ? null : Math.min(endMs, times.durationMs);
+    const mark = { kind, startMs: start, endMs: end, channel, words };
+    marks.push(mark);
+    return mark;
   }
 }
