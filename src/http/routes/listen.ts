@@ -88,7 +88,8 @@ export function listenRoutes(server: Server, { control, ears, doormen, audit, cl
           else if (sound.readableLength + sound.writableLength > MAX_WAITING_OCTETS) sound.destroy();
           else sound.write(octetsOf(piece.samples));
         };
-        for (const piece of waiting) take(piece);
+        // From now on: what was said while the line was written would stay a delay for ever.
+        for (const piece of waiting.slice(-1)) take(piece);
         const look = async () => {
           const now = await stillMay(request);
           const call = control.live().find((one) => one.recordingId === recordingId)?.call;

@@ -83,7 +83,7 @@ export class LiveAudio {
     if (!stream) return null;
     const known = this.#tracks.get(streamId);
     if (known?.channel === stream.channel && known.formatCount === stream.formats.length) return known;
-    const track = new LiveTrack(stream, new PayloadTypes(stream, job.streams), this.sampleRateHz);
+    const track = new LiveTrack(stream, new PayloadTypes(stream, job.streams), this.sampleRateHz, this.#taken);
     this.#tracks.set(streamId, track);
     return track;
   }

@@ -28,8 +28,11 @@ export class LiveTrack {
   #anchorTime = 0;
   /** Behind the last packet. */
   #end = 0;
+  /** What comes for before that is too late. */
+  #takenTo: number;
 
-  constructor({ channel, placement, formats }: RenderStream, types: PayloadTypes, rateHz: number) {
+  constructor({ channel, placement, formats }: RenderStream, types: PayloadTypes, rateHz: number, takenTo: number) {
+    this.#takenTo = takenTo;
     this.channel = channel;
     this.formatCount = formats.length;
     this.#types = types;
@@ -65,6 +68,10 @@ export class LiveTrack {
   /** Adds `frames` samples from `at` on to every `stride`th of `into`, and forgets them. */
   takeInto(into: Int32Array, offset: number, stride: number, at: number, frames: number): void {
     const kept = this.#kept;
+    // What nobody took, because the recorder was busy for long, is too old now.
+    for (let i = Math.max(this.#takenTo, at - kept.length, this.#end - kept.length); i < at; i++)
+      kept[i % kept.length] = 0;
+    this.#takenTo = at + frames;
     for (let i = 0; i < frames; i++) {
       const place = (at + i) % kept.length;
       into[offset + i * stride]! += kept[place]!;
@@ -76,7 +83,8 @@ export class LiveTrack {
   #write(at: number, samples: number, step: number): void {
     const frames = Math.round(samples * step);
     const [kept, decoded] = [this.#kept, this.#decoded];
-    for (let i = 0; i < frames; i++) {
+    // In a place that has been taken it would be heard when the ring comes round again.
+    for (let i = Math.max(0, this.#takenTo - at); i < frames; i++) {
       const exact = i / step;
       const before = Math.floor(exact);
       const left = decoded[before]!;

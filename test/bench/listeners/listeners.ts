@@ -144,7 +144,7 @@ function* capture({ packetsSent, packetsRecorded, kernelDrops, holes, missing, c
 function* hearing(heard: Heard[], beganMs: (recordingId: string) => number) {
   const failed = heard.filter(({ failure }) => failure !== null);
   for (const { recordingId, failure } of failed.slice(0, 3)) yield `  ${recordingId}: ${failure}`;
-  const delays = heard.flatMap(({ recordingId, loudMs }) => delaysOf(loudMs, beganMs(recordingId)));
+  const delays = heard.flatMap(({ recordingId, loud }) => delaysOf(loud, beganMs(recordingId)));
   delays.sort((a, b) => a - b);
   const firsts = heard.map(({ firstSoundMs }) => firstSoundMs).sort((a, b) => a - b);
   const short = heard.map(({ soundSeconds, realSeconds }) => realSeconds - soundSeconds);
@@ -154,11 +154,14 @@ function* hearing(heard: Heard[], beganMs: (recordingId: string) => number) {
   yield `  behind the caller: p50 ${percentile(delays, 0.5).toFixed(0)} ms, p99 ${percentile(delays, 0.99).toFixed(0)} ms, at most ${delays.at(-1)?.toFixed(0)} ms; first sound ${percentile(firsts, 0.5).toFixed(0)} ms after asking, at most ${firsts.at(-1)?.toFixed(0)} ms`;
 }
 
-/** The sound repeats each second: only the first delay is taken modulo a second, from there on every loud part is counted. */
-function delaysOf(loudMs: number[], beganMs: number): number[] {
-  const [firstMs = 0] = loudMs;
-  const firstDelayMs = LEAST_DELAY_MS + modulo(firstMs - beganMs - LEAST_DELAY_MS, 1000);
-  return loudMs.map((atMs, i) => firstDelayMs + (atMs - firstMs - 1000 * i));
+/** The sound repeats each second: of the one that came soonest the delay is taken modulo a second, the others are counted from it. */
+function delaysOf(loud: Heard['loud'], beganMs: number): number[] {
+  const lead = ({ atMs, cameMs }: { atMs: number; cameMs: number }) => cameMs - atMs;
+  const soonest = loud.reduce((best, one) => (lead(one) < lead(best) ? one : best), loud[0] ?? { atMs: 0, cameMs: 0 });
+  const soonestDelayMs = LEAST_DELAY_MS + modulo(soonest.cameMs - beganMs - LEAST_DELAY_MS, 1000);
+  return loud.map(
+    ({ atMs, cameMs }) => soonestDelayMs + cameMs - soonest.cameMs - 1000 * Math.round((atMs - soonest.atMs) / 1000),
+  );
 }
 
 function* playing({ requests, failed, answerMs }: Played) {

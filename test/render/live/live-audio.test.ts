@@ -38,7 +38,8 @@ async function follow(packets: SyntheticPacket[], streams: Parameters<typeof job
       const one = Int16Array.from(samples.filter((_, i) => i % 2 === side));
       return toneLevel(one, live.sampleRateHz, hz, 0, toMs - fromMs);
     };
-    return { level, frames: samples.length / 2, levels: pieces.at(-1)!.levelsDb };
+    const loudest = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+    return { level, frames: samples.length / 2, levels: pieces.at(-1)!.levelsDb, loudest };
   };
   return { until, path, live, job };
 }
@@ -123,4 +124,17 @@ test('a file that is no longer what it was is said to be so', async () => {
   truncateSync(path, 0);
   appendFileSync(path, Buffer.alloc(journalOf(left()).length + 64, 0xff));
   await expect(live.next(job, START_MS + 400)).rejects.toThrow('not what it was');
+});
+
+test('what comes too late, or is left out, is not heard when the ring comes round again', async () => {
+  const { until, path, live, job } = await follow([]);
+  await until(0, 2_000);
+  appendFileSync(path, journalOf(left({ fromMs: 1_000, toMs: 1_200 })));
+  expect((await until(2_000, 7_000)).loudest).toBe(0);
+
+  appendFileSync(path, journalOf(left({ fromMs: 7_000, toMs: 9_000, firstRtpTime: 1_000_000 })));
+  await live.next(job, START_MS + 7_200);
+  // Nobody asked for three seconds: the last two of them are given.
+  await live.next(job, START_MS + 10_800);
+  expect((await until(10_800, 15_000)).loudest).toBe(0);
 });
