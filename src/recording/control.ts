@@ -25,6 +25,8 @@ export interface RecordingControl {
   stop(recordingId: string, order: Omit<ControlOrder, 'target'>): Promise<void>;
   /** Running recordings, newest first. */
   live(): LiveRecordingView[];
+  /** One of them; null if it does not run. */
+  running(recordingId: string): LiveRecordingView | null;
   /** Where the media of a running recording is, and what it is, as of now; null if it does not run. For listening in. */
   media(recordingId: string): RenderJob | null;
 }

@@ -152,6 +152,10 @@ export class LiveRecorder implements Recorder, RecordingControl {
     return [...this.#running.values()].map(({ recording }) => recording.view()).reverse();
   }
 
+  running(recordingId: string): LiveRecordingView | null {
+    return this.#running.get(recordingId)?.recording.view() ?? null;
+  }
+
   media(recordingId: string): RenderJob | null {
     return this.#running.get(recordingId)?.recording.media() ?? null;
   }

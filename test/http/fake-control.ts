@@ -11,7 +11,14 @@ export function fakeControl(views: LiveRecordingView[] = []): RecordingControl {
   const known = async (recordingId: string) => {
     if (!views.some((view) => view.recordingId === recordingId)) throw new RecorderError('NOT_FOUND');
   };
-  return { pause: known, resume: known, stop: known, live: () => views, media: () => null };
+  return {
+    pause: known,
+    resume: known,
+    stop: known,
+    live: () => views,
+    running: (recordingId) => views.find((view) => view.recordingId === recordingId) ?? null,
+    media: () => null,
+  };
 }
 
 export function liveView(recordingId: string, aor: string): LiveRecordingView {

@@ -92,7 +92,7 @@ export function listenRoutes(server: Server, { control, ears, doormen, audit, cl
         for (const piece of waiting.slice(-1)) take(piece);
         const look = async () => {
           const now = await stillMay(request);
-          const call = control.live().find((one) => one.recordingId === recordingId)?.call;
+          const call = control.running(recordingId)?.call;
           if (sound.destroyed) return;
           if (!now || !call || !callInScope(call, now.scope)) sound.end();
           else check = clock.after(CHECK_MS, () => void look());

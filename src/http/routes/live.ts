@@ -105,7 +105,7 @@ const SUMMARIES = {
 
 /** Throws NOT_FOUND, also for what is outside the caller's scope. */
 export function liveFor({ scope }: Caller, control: RecordingControl, recordingId: string): LiveRecordingView {
-  const view = control.live().find((one) => one.recordingId === recordingId);
+  const view = control.running(recordingId);
   if (!view || !callInScope(view.call, scope)) throw new RecorderError('NOT_FOUND', 'Or it has ended.');
   return view;
 }
