@@ -7,6 +7,7 @@ import type { Handlers } from './channel.ts';
 import { type FileSystem, JournalFile } from './journal-file.ts';
 import type { CaptureCalls, CaptureNews, CaptureNotice, WorkerSettings, WorkerSums } from './protocol.ts';
 import type { DatagramReceiver } from './receiver.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 import { type RecordingSurroundings, WorkerRecording } from './worker-recording.ts';
 
 /** The journals are written in turns, so that the disk is not asked for all of them in one moment; each turn is a wake-up. */
@@ -36,6 +37,7 @@ export class CaptureWorker {
   readonly #resting = new Set<WorkerRecording>();
   readonly #timers: Timers<'flush' | 'activity'>;
   readonly #turns = Array.from({ length: FLUSH_TURNS }, () => new Set<WorkerRecording>());
+  readonly #spares = new SpareBuffers();
   #turn = 0;
   #opened = 0;
   /** The least delay of a turn since the last report. */
@@ -80,7 +82,7 @@ export class CaptureWorker {
       const onFailure = (reason: string): void => tell({ type: 'storageFailed', recordingId, reason });
       let file: JournalFile;
       try {
-        file = await JournalFile.open({ path: journalPath, clock, onFailure, fileSystem, sync });
+        file = await JournalFile.open({ path: journalPath, clock, onFailure, fileSystem, spares: this.#spares, sync });
       } catch (error) {
         throw new RecorderError('STORAGE_FAILED', String(error));
       }

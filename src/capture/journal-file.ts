@@ -4,15 +4,13 @@ import { TAIL_OCTETS, wholeBlocksEnd } from '../journal/tail.ts';
 import { JournalWriter } from '../journal/writer.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { FileWriter } from './file-writer.ts';
+import { BUFFER_OCTETS, SpareBuffers } from './spare-buffers.ts';
 
 /** What is needed of the file system; tests put failing ones here. */
 export type FileSystem = Pick<typeof fs, 'open' | 'fstat' | 'read' | 'ftruncate' | 'fsync' | 'close'> &
   Pick<FileWriter, 'write'>;
 
-/** Holds what two G.711 streams bring between two writes (4.4 KB); grows for those that bring more. */
-const BUFFER_OCTETS = 8 << 10;
-/** A spare that grew beyond this while the disk was slow is not kept. */
-const MAX_SPARE_OCTETS = 256 << 10;
+const NOTHING = Buffer.alloc(0);
 const RETRY_MS = 1000;
 /** `close` gives up on a disk that refuses after so many tries, a minute: space that is made by then saves the end of the call. */
 const CLOSING_TRIES = 60;
@@ -36,6 +34,8 @@ export interface JournalFileOptions {
   /** Called with each series of failures, not with each try. */
   onFailure: (reason: string) => void;
   fileSystem: FileSystem;
+  /** Shared with the other journals of the thread. Default: its own. */
+  spares?: SpareBuffers;
   /** When the system is told to bring what was written onto the disk. Default: at the end. */
   sync?: SyncPolicy;
 }
@@ -52,11 +52,11 @@ export class JournalFile {
   /** Where the next octet goes in the file. */
   #position = 0;
   /** The batch being written, and how much of it is done. */
-  #batch: Buffer = Buffer.alloc(0);
+  #batch: Buffer = NOTHING;
   #batchOctets = 0;
   #batchDone = 0;
   #writingSinceMs = 0;
-  #spare: Buffer = Buffer.allocUnsafeSlow(BUFFER_OCTETS);
+  readonly #spares: SpareBuffers;
   #retry: Timer | null = null;
   #failures = 0;
   #whenIdle: (() => void) | null = null;
@@ -64,7 +64,8 @@ export class JournalFile {
   #syncing = false;
   #syncedMs: number;
 
-  private constructor({ path, clock, onFailure, fileSystem, sync = 'recording' }: JournalFileOptions) {
+  private constructor({ path, clock, onFailure, fileSystem, spares, sync = 'recording' }: JournalFileOptions) {
+    this.#spares = spares ?? new SpareBuffers();
     this.#sync = sync;
     this.#syncedMs = clock.nowMs();
     this.#path = path;
@@ -110,7 +111,7 @@ export class JournalFile {
   /** Begins to write what is there, unless a write is under way. */
   flush(): void {
     if (this.#state !== 'idle' || this.writer.octets === 0) return;
-    const { buffer, octets } = this.writer.take(this.#spare);
+    const { buffer, octets } = this.writer.take(this.#spares.take());
     this.#batch = buffer;
     this.#batchOctets = octets;
     this.#batchDone = 0;
@@ -193,7 +194,8 @@ export class JournalFile {
       this.#write();
       return;
     }
-    this.#spare = this.#batch.length <= MAX_SPARE_OCTETS ? this.#batch : Buffer.allocUnsafeSlow(BUFFER_OCTETS);
+    this.#spares.give(this.#batch);
+    this.#batch = NOTHING;
     this.#batchOctets = this.#batchDone = 0;
     this.#state = 'idle';
     this.#syncIfDue();

@@ -183,7 +183,7 @@ describe('the journal file', () => {
     for (let turn = 0; turn < 25; turn++) {
       packet();
       file.flush();
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await expect.poll(() => file.waitingOctets, { interval: 1 }).toBe(0);
       clock.advance(200);
     }
     expect(synced).toHaveLength(running);

@@ -53,6 +53,11 @@ export class SipMessage {
     return this.#method || (this.cseq?.method ?? '');
   }
 
+  /** Frees its memory. */
+  dropBody(): void {
+    this.body = EMPTY_BODY;
+  }
+
   get headers(): readonly Readonly<Header>[] {
     return this.#headers;
   }

@@ -30,8 +30,8 @@ export abstract class ServerTransactionBase<TimerName extends string> implements
   protected readonly path: Path;
   protected readonly timing: Timing;
   protected readonly timers: Timers<TimerName>;
-  /** The newest answer, for retransmissions. */
-  protected last: { response: SipMessage; bytes: Buffer } | null = null;
+  /** The newest answer, for retransmissions: no more of it, since there is one for half a minute of every call. */
+  protected last: { toTag: string | null; bytes: Buffer } | null = null;
   readonly #onEnded: () => void;
 
   constructor(options: ServerTransactionOptions) {
@@ -57,11 +57,13 @@ export abstract class ServerTransactionBase<TimerName extends string> implements
 
   /** The To tag of the newest answer that has one: what the peer knows us by. */
   get answeredTag(): string | null {
-    return this.last?.response.toTag ?? null;
+    return this.last?.toTag ?? null;
   }
 
   protected send(response: SipMessage): Promise<void> {
-    this.last = { response, bytes: response.toBytes() };
+    this.last = { toTag: response.toTag, bytes: response.toBytes() };
+    // What is answered is not read again, and with metadata it is the larger part of what a call weighs here.
+    if (response.statusCode >= 200) this.request.dropBody();
     return this.path.send(this.last.bytes);
   }
 
