@@ -238,6 +238,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       log,
     });
     closers.push(() => orekaDoor.close());
+    for (const [recordingId, ended] of orekaDoor.restore(resumed)) doorsToTell.set(recordingId, ended);
     const orekaAddresses = (await orekaDoor.start()).map(formatHostPort);
 
     const audit = new AuditFile(places.data, clock);

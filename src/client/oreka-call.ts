@@ -1,6 +1,7 @@
 // A call as FreeSWITCH's mod_oreka sends it to a recorder: four datagrams that nobody answers, and two streams of µ-law.
 import { randomUUID } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import type { CallParty } from './call-plan.ts';
 import { CLIENT_CODECS } from './codec.ts';
@@ -19,6 +20,8 @@ export interface OrekaCallPlan {
   caller: CallParty;
   callee: CallParty;
   durationMs: number;
+  /** Ends the call before, with its BYEs. */
+  signal?: AbortSignal;
   clock: Clock;
 }
 
@@ -57,10 +60,10 @@ export async function playOrekaCall(plan: OrekaCallPlan): Promise<OrekaCallOutco
       await socket.aim({ host: recorder.host, rtpPort: port, rtcpPort: port + 1 });
       await send(orekaInvite({ side, callId, localHost, caller, callee }, recorder.host, port));
     }
-    await pass(FIRST_PACKET_MS);
+    await sleep(FIRST_PACKET_MS);
     const beganMs = clock.nowMs();
     for (const { sender } of streams) sender.start(beganMs);
-    await pass(plan.durationMs);
+    await sleep(plan.durationMs, undefined, plan.signal ? { signal: plan.signal } : {}).catch(() => {});
     for (const { side, sender } of streams) {
       sender.stop();
       await send(orekaBye({ side, callId, localHost, caller, callee }));
@@ -74,10 +77,6 @@ export async function playOrekaCall(plan: OrekaCallPlan): Promise<OrekaCallOutco
     }
     await new Promise<void>((resolve) => texts.close(() => resolve()));
   }
-}
-
-function pass(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** A port that the recorder can bind, as far as we can tell: free now. */

@@ -20,6 +20,10 @@ export interface CallStream {
   state: CallStreamState;
 }
 
+export function sideOf(key: string): Side {
+  return key.startsWith('rx') ? 'rx' : 'tx';
+}
+
 export function offered({ key, side, port }: CallStream): OfferedStream {
   return { key, label: side.toUpperCase(), formats: [PCMU], sending: true, announced: port };
 }

@@ -25,6 +25,7 @@ import { addressOf, type CallStream, offered, sameAddress } from './call-stream.
 import type { OrekaBye, OrekaInvite, Side } from './datagram.ts';
 import { CallTexts } from './description.ts';
 import { type Endpoint, formatEndpoint } from './listener.ts';
+import type { OrekaDoorState } from './restored-calls.ts';
 import { noPort, oneStreamOnly } from './warnings.ts';
 
 export type CallPhase = 'starting' | 'portless' | 'running' | 'leaving' | 'ended';
@@ -48,7 +49,7 @@ export interface CallEnvironment {
 }
 
 /** Both BYEs come within a millisecond; until then one of them is no news. Also lets reordered last packets in. */
-const SETTLE_MS = 50;
+export const SETTLE_MS = 50;
 /** A recording does not collect streams without end. */
 const MAX_STREAMS = 32;
 const MAX_EARLY_TEXTS = 64;
@@ -266,6 +267,7 @@ export class Call {
         metadata: null,
         warnings: this.#warnings.splice(0),
         peer: `udp:${formatEndpoint(this.remote)}`,
+        brought: { door: { kind: 'oreka', callId: this.callId } satisfies OrekaDoorState },
         ...(inactivityMs === null ? {} : { inactivityMs }),
         onEnded: (reason) => this.#recorderEnded(reason),
       });

@@ -5,11 +5,13 @@ import type { Log } from '../lib/log.ts';
 import type { LogLimiter } from '../lib/log-limiter.ts';
 import { EndedCalls } from '../recording/ended-calls.ts';
 import type { SipRecord } from '../recording/media.ts';
+import type { ActiveRecording } from '../recording/recorder-interface.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import { Call, type CallEnvironment, type OrekaRecorder } from './call.ts';
 import type { OrekaCounters } from './counters.ts';
 import type { OrekaInvite, OrekaMessage } from './datagram.ts';
 import { type Endpoint, formatEndpoint } from './listener.ts';
+import { type OrekaDoorState, RestoredCalls } from './restored-calls.ts';
 
 export interface CallsParts {
   recorder: OrekaRecorder;
@@ -39,9 +41,11 @@ export class Calls {
   /** Over for FreeSWITCH, but their recordings are still being closed. */
   readonly #closing = new Set<Promise<void>>();
   readonly #ended: EndedCalls;
+  readonly #restored: RestoredCalls;
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
+    this.#restored = new RestoredCalls(parts.clock, parts.byeGraceMs);
     this.#ended = new EndedCalls(parts.clock);
     const { recorder, clock, log, limiter, counters, byeGraceMs, inactivityMs } = parts;
     this.#environment = {
@@ -74,16 +78,38 @@ export class Calls {
   }
 
   get size(): number {
-    return this.#running.size;
+    return this.#running.size + this.#restored.size;
+  }
+
+  /** Goes on with a recording of a previous process. Returns what is to be called when the recorder ends it. */
+  restore(recording: ActiveRecording, { callId }: OrekaDoorState): () => void {
+    const forget = this.#restored.add(callId, recording);
+    return () => {
+      forget();
+      this.#ended.remember(callId, Promise.resolve(recording.id));
+    };
   }
 
   /** Takes a message to its call. Returns how to journal what is sent in answer, null if it belongs to no call. */
   receive(message: OrekaMessage, arrival: Arrival): ((sent: Uint8Array) => void) | null {
-    const call = message.method === 'INVITE' ? this.#invite(message, arrival) : this.#bye(message);
-    if (!call) return null;
+    const isRestored = message.method === 'BYE' && this.#restored.bye(message);
+    // A stream that was announced since the restart has a recording beside the restored one.
+    const isRestoredAlone = isRestored && !this.#running.has(message.callId);
+    const call =
+      message.method === 'INVITE' ? this.#invite(message, arrival) : isRestoredAlone ? null : this.#bye(message);
+    if (!call && !isRestored) return null;
+    const { remote, local } = arrival;
     const record = (direction: SipRecord['direction'], timeMs: number, bytes: Uint8Array) => {
-      const { remote } = arrival;
-      call.journal({ timeMs, direction, transport: 'udp', local: call.local, remote, message: bytes });
+      const text = {
+        timeMs,
+        direction,
+        transport: 'udp',
+        local: call?.local ?? local,
+        remote,
+        message: bytes,
+      } as const;
+      call?.journal(text);
+      if (isRestored) this.#restored.journal(message.callId, text);
     };
     record('received', arrival.timeMs, arrival.datagram);
     return (sent) => record('sent', this.#parts.clock.nowMs(), sent);
@@ -92,7 +118,7 @@ export class Calls {
   /** Ends every recording. Resolves when all are closed, also those that ended by themselves just now. */
   async close(reason: EndReason): Promise<void> {
     for (const call of [...this.#running.values()]) void call.close(reason);
-    await Promise.all(this.#closing);
+    await Promise.all([...this.#closing, this.#restored.close(reason)]);
   }
 
   #invite(message: OrekaInvite, arrival: Arrival): Call {
@@ -102,6 +128,9 @@ export class Calls {
       void call.close('ended');
       call = undefined;
     }
+    // Recording was stopped and is started again; the stop was not heard.
+    const before = this.#restored.hasSide(message) ? this.#restored.end(message.callId, 'ended') : null;
+    if (before) this.#ended.remember(message.callId, Promise.resolve(before.recordingId));
     if (!call) {
       const { remote, local } = arrival;
       // A listener on all addresses does not see which one the datagram was sent to; an INVITE says it.

@@ -4,12 +4,14 @@ import { closeOnce } from '../lib/close.ts';
 import type { Log } from '../lib/log.ts';
 import { LogLimiter } from '../lib/log-limiter.ts';
 import { PRIVATE_NETWORKS, plainAddress } from '../lib/networks.ts';
+import type { ActiveRecording } from '../recording/recorder-interface.ts';
 import { okTo } from './answer.ts';
 import type { OrekaRecorder } from './call.ts';
 import { Calls } from './calls.ts';
 import { newCounters, type OrekaCounters } from './counters.ts';
 import { readDatagram } from './datagram.ts';
 import { type Endpoint, formatEndpoint, type Listener, openListener } from './listener.ts';
+import type { OrekaDoorState } from './restored-calls.ts';
 import { AllowedSources } from './sources.ts';
 
 export interface OrekaDoorOptions {
@@ -31,7 +33,18 @@ export interface OrekaDoorOptions {
   log: Log;
 }
 
+/** A recording of a previous process, and what session.json has under `door`. */
+export interface RestoredRecording {
+  recording: ActiveRecording;
+  door: unknown;
+}
+
 export interface OrekaDoor {
+  /**
+   * Goes on with its recordings among these, so that their BYEs find them. To be called before `start`. Returns, by recording id, what
+   * is to be called when the recorder ends the recording.
+   */
+  restore(recordings: readonly RestoredRecording[]): Map<string, () => void>;
   /** Takes datagrams from here on. Returns the addresses as bound; rejects with LISTEN_FAILED, and then listens nowhere. */
   start(): Promise<Endpoint[]>;
   /** Recordings that FreeSWITCH has not ended. */
@@ -73,6 +86,11 @@ class Door implements OrekaDoor {
   get counters(): OrekaCounters {
     const { unreadable, ...counted } = this.#counted;
     return { ...counted, unreadable: { ...unreadable }, refusedSources: this.#sources.refused };
+  }
+
+  restore(recordings: readonly RestoredRecording[]): Map<string, () => void> {
+    const own = recordings.flatMap(({ recording, door }) => (isOrekaState(door) ? [{ recording, door }] : []));
+    return new Map(own.map(({ recording, door }) => [recording.id, this.#calls.restore(recording, door)]));
   }
 
   async start(): Promise<Endpoint[]> {
@@ -132,4 +150,9 @@ class Door implements OrekaDoor {
     listener.send(answer, remote);
     journalSent?.(answer);
   }
+}
+
+/** session.json is our own file; another door's recordings are told apart by `kind`. */
+function isOrekaState(door: unknown): door is OrekaDoorState {
+  return typeof door === 'object' && door !== null && 'kind' in door && door.kind === 'oreka';
 }

@@ -15,7 +15,7 @@ export interface StartRecording {
   /** Instead of the configured limits, on hold or not, for clients whose silence says little (mod_oreka). */
   inactivityMs?: number;
   /** As for `ActiveRecording.setSessions`; on the disk when `start` resolves, so before anybody can have been answered. */
-  brought?: { sessions: BringingSession[]; door: unknown };
+  brought?: { sessions?: BringingSession[]; door: unknown };
   /** Asked of the door when the recorder itself ends the recording, so that it can end the dialog. */
   onEnded: (reason: EndReason) => void;
   /** Called when `ActiveRecording.unwanted` has changed: the client is to be asked. Absent where nothing can be asked. */

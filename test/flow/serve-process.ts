@@ -55,15 +55,15 @@ export function startServer(data: string, ...extra: string[]): ServeProcess {
 
 /** The next process after `before`, which is gone: the same data directory, the same addresses and ports. */
 export async function serveAgain(before: ServeProcess, ...extra: string[]): Promise<ServeProcess> {
-  const { sip, data, rtpPorts } = (await before.line('ready')) as unknown as {
+  const { sip, oreka, data, rtpPorts } = (await before.line('ready')) as unknown as {
     sip: string[];
+    oreka: string[];
     data: string;
     rtpPorts: string;
   };
   const addresses = [
     ...sip.flatMap((address) => ['--sip', address]),
-    '--oreka',
-    '127.0.0.1:0',
+    ...oreka.flatMap((address) => ['--oreka', address]),
     '--http',
     '127.0.0.1:0',
     '--rtp-ports',

@@ -2,6 +2,11 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { ListedRecording } from '../../src/archive/list.ts';
+import type { CallParty } from '../../src/client/call-plan.ts';
+import { playOrekaCall } from '../../src/client/oreka-call.ts';
+import { parseHostPort } from '../../src/config/addresses.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { readWav, silentBetween, toneLevel } from '../support/listen.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sleep, testClient, toneCall } from './client.ts';
@@ -13,6 +18,19 @@ function expectTones(path: string, toMs: number): void {
   const { channels, sampleRateHz } = readWav(path);
   expect(toneLevel(channels[0]!, sampleRateHz, 440, 100, toMs)).toBeGreaterThan(-13);
   expect(toneLevel(channels[1]!, sampleRateHz, 880, 100, toMs)).toBeGreaterThan(-13);
+}
+
+/** Both tones in their channels before the restart and for 600 ms after it, nothing meanwhile. */
+function expectTonesAroundRestart({ directory, document }: ListedRecording): void {
+  const { channels, sampleRateHz } = readWav(join(directory, 'audio.wav'));
+  const restart = document.timeline.find(({ type }) => type === 'restart')!;
+  const back = restart.offsetMs + restart.durationMs!;
+  for (const [channel, hz] of [440, 880].entries()) {
+    const level = (fromMs: number, toMs: number) => toneLevel(channels[channel]!, sampleRateHz, hz, fromMs, toMs);
+    expect(level(100, restart.offsetMs - 20)).toBeGreaterThan(-13);
+    expect(silentBetween(channels[channel]!, sampleRateHz, restart.offsetMs + 40, back - 40)).toBe(true);
+    expect(level(back + 100, back + 700)).toBeGreaterThan(-13);
+  }
 }
 
 describe('kill -9', () => {
@@ -52,14 +70,7 @@ describe('kill -9', () => {
       const restart = recording!.document.timeline.find(({ type }) => type === 'restart')!;
       // What a flush had not written yet is the start of the gap; the rest is the time without a process.
       expect(restart.offsetMs).toBeGreaterThan(1_500 - 350);
-      const { channels, sampleRateHz } = readWav(join(recording!.directory, 'audio.wav'));
-      const back = restart.offsetMs + restart.durationMs!;
-      for (const [channel, hz] of [440, 880].entries()) {
-        const level = (fromMs: number, toMs: number) => toneLevel(channels[channel]!, sampleRateHz, hz, fromMs, toMs);
-        expect(level(100, restart.offsetMs - 20)).toBeGreaterThan(-13);
-        expect(silentBetween(channels[channel]!, sampleRateHz, restart.offsetMs + 40, back - 40)).toBe(true);
-        expect(level(back + 100, back + 900)).toBeGreaterThan(-13);
-      }
+      expectTonesAroundRestart(recording!);
       expect(await readdir(join(data, 'spool'))).toEqual([]);
     },
   );
@@ -80,6 +91,33 @@ describe('kill -9', () => {
     second.kill('SIGTERM');
     expect(await session.ended).toMatchObject({ by: 'remote-bye' });
     expect(await second.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test('a mod_oreka call goes on, and its BYEs end it', async () => {
+    const data = await temporaryDirectory();
+    const first = serve(data);
+    const { oreka } = (await first.line('ready')) as unknown as { oreka: string[] };
+    const [caller, callee] = toneCall(0).parties as [CallParty, CallParty];
+    const hangUp = new AbortController();
+    const played = playOrekaCall({
+      ...{ recorder: parseHostPort(oreka[0]!)!, localHost: '127.0.0.1', caller, callee, clock: systemClock },
+      ...{ durationMs: 60_000, signal: hangUp.signal },
+    });
+    await sleep(1_200);
+    first.kill('SIGKILL');
+    await first.exited;
+    const second = await serveAgain(first);
+    expect(await second.line('ready')).toMatchObject({ recovered: 0, resumed: 1 });
+    await sleep(800);
+    hangUp.abort();
+    const { callId } = await played;
+    const [recording, ...others] = await filedRecordings(data, 1);
+    expect(others).toEqual([]);
+    expect(recording!.document).toMatchObject({
+      ...{ source: 'oreka', state: 'finished', endReason: 'ended', call: { sipCallId: callId }, warnings: [] },
+    });
+    expectTonesAroundRestart(recording!);
+    expect(await readdir(join(data, 'spool'))).toEqual([]);
   });
 
   test('a call that ended meanwhile is finished up to the last quarter of a second', async () => {

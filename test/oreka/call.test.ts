@@ -16,7 +16,7 @@ let calls: Calls;
 let counters: OrekaCounters;
 let logged: string[];
 
-beforeEach(() => {
+function setUp(): void {
   clock = new ManualClock();
   recorder = new FakeRecorder();
   counters = newCounters();
@@ -35,7 +35,9 @@ beforeEach(() => {
     byeGraceMs: GRACE_MS,
     inactivityMs: 3_600_000,
   });
-});
+}
+
+beforeEach(setUp);
 
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
@@ -103,6 +105,7 @@ describe('start', () => {
       metadata: null,
       warnings: [],
       peer: 'udp:127.0.0.1:34471',
+      brought: { door: { kind: 'oreka', callId: CALL_ID } },
       inactivityMs: 3_600_000,
     });
     expect([calls.size, counters.started, recorder.recording.stops]).toEqual([1, 1, []]);
@@ -642,5 +645,70 @@ describe('captured calls', () => {
       await pass(SETTLE_MS);
     }
     expect([recorder.recording.streams, codes(recorder.recording)]).toEqual([['rx'], ['one-stream-only']]);
+  });
+});
+
+describe('after a restart', () => {
+  /** Only what the recorder keeps is left of the call that runs, one with both streams if there is none. */
+  async function restarted(): Promise<{ recording: FakeRecording; ended: () => void }> {
+    const recording = recorder.recordings.length > 0 ? recorder.recording : await running();
+    const door = JSON.parse(JSON.stringify(recording.request.brought?.door));
+    setUp();
+    return { recording, ended: calls.restore(recording, door) };
+  }
+
+  test('both BYEs end the recording, and are in its journal', async () => {
+    const { recording } = await restarted();
+    BYE('RX');
+    BYE('TX');
+    await pass(SETTLE_MS);
+    expect([recording.stops, calls.size, counters.byesWithoutInvite]).toEqual([['ended'], 0, 0]);
+    expect(recording.journalLines).toEqual(['< BEGIN RX', '< BEGIN TX', '< END RX', '< END TX']);
+  });
+
+  test('one BYE, after the grace', async () => {
+    const { recording } = await restarted();
+    BYE('TX');
+    await pass(GRACE_MS - 1);
+    expect(recording.stops).toEqual([]);
+    await pass(1);
+    expect(recording.stops).toEqual(['ended']);
+  });
+
+  test('started again, its stop unheard: a second recording that continues the first', async () => {
+    const { recording } = await restarted();
+    INVITE('RX');
+    await settle();
+    expect(recording.stops).toEqual(['ended']);
+    expect(recorder.recordings).toHaveLength(1);
+    expect(recorder.recording.request.call.identifiers.continues).toBe(recording.id);
+  });
+
+  test('the other side is announced only now: recorded beside it, and each BYE finds its own', async () => {
+    INVITE('RX');
+    await settle();
+    const { recording } = await restarted();
+    INVITE('TX');
+    await settle();
+    const beside = recorder.recording;
+    BYE('RX');
+    BYE('TX');
+    expect([recording.stops, beside.stops]).toEqual([[], []]);
+    await pass(SETTLE_MS);
+    expect([recording.stops, beside.stops, calls.size]).toEqual([['ended'], ['ended'], 0]);
+  });
+
+  test('the recorder ends it: later texts find nothing', async () => {
+    const { recording, ended } = await restarted();
+    ended();
+    BYE('RX');
+    await pass(GRACE_MS);
+    expect([recording.stops, calls.size, counters.byesWithoutInvite]).toEqual([[], 0, 1]);
+  });
+
+  test('close stops what runs', async () => {
+    const { recording } = await restarted();
+    await calls.close('stopped');
+    expect(recording.stops).toEqual(['stopped']);
   });
 });
