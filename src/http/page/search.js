@@ -5,7 +5,10 @@ import { day, duration, flags, inOrder, partyAddress, partyName, SOURCES, STATES
 
 const PAUSE_IN_TYPING_MS = 200;
 const PAGE_SIZE = 50;
-const CONDITIONS = ['text', 'number', 'from', 'to', 'state', 'source', 'minLossPercent', 'silentSide', 'held', 'tag'];
+const LENGTHS = { 60000: '1 minute and more', 600000: '10 minutes and more', 3600000: '1 hour and more' };
+/** What is typed of a header field asks for nothing before its value begins. */
+const HEADER = /[^:\s]+:\s*\S.*/;
+const LOSSES = { 1: '1 % and more', 5: '5 % and more', 20: '20 % and more' };
 
 /** Returns what ends the view. */
 export function showSearch(main, asked) {
@@ -146,7 +149,7 @@ function party(one) {
 }
 
 function searchForm(asked) {
-  const more = CONDITIONS.some((name) => name !== 'text' && asked.has(name));
+  const more = [...asked.keys()].some((name) => name !== 'text' && name !== 'focus');
   return el(
     'form',
     { class: 'search', role: 'search' },
@@ -180,11 +183,21 @@ function searchForm(asked) {
         field('Until', el('input', { name: 'to', type: 'date', value: asked.get('to') ?? '' })),
         field('State', choice('state', STATES, asked)),
         field('Source', choice('source', SOURCES, asked)),
-        field(
-          'Packets lost',
-          choice('minLossPercent', { 1: '1 % and more', 5: '5 % and more', 20: '20 % and more' }, asked),
-        ),
+        field('Length', choice('minDurationMs', LENGTHS, asked)),
+        field('Packets lost', choice('minLossPercent', LOSSES, asked)),
         field('Tag', el('input', { name: 'tag', value: asked.get('tag') ?? '', maxlength: 64 })),
+        field('Group', el('input', { name: 'group', value: asked.get('group') ?? '', maxlength: 200 })),
+        field(
+          'Header field',
+          el('input', {
+            name: 'header',
+            value: asked.get('header') ?? '',
+            maxlength: 200,
+            placeholder: 'X-Tenant: 4711',
+            pattern: HEADER.source,
+            title: 'Name, colon, and the whole value',
+          }),
+        ),
         tick('silentSide', 'One side silent', asked),
         tick('held', 'On legal hold', asked),
       ),
@@ -229,6 +242,7 @@ function questionOf(conditions, after) {
   };
   if (question.has('from')) question.set('from', midnight(question.get('from'), 0));
   if (question.has('to')) question.set('to', midnight(question.get('to'), 1));
+  if (question.has('header') && !HEADER.test(question.get('header'))) question.delete('header');
   if (after) question.set('after', after);
   return question;
 }

@@ -57,6 +57,18 @@ describe.skipIf(isChromiumMissing)('the page', () => {
     await page.getByLabel('Number').fill('+49 30 123456');
     await expect.poll(() => page.locator('.row').count()).toBe(1);
     await page.locator('[type=reset]').click();
+    await page.getByLabel('Length').selectOption('1 minute and more');
+    await page.waitForSelector('text=No recording fits');
+    await page.locator('[type=reset]').click();
+    await page.getByLabel('Group').fill(HOSTILE);
+    await expect.poll(() => page.locator('.row').count()).toBe(1);
+    await page.locator('[type=reset]').click();
+    // Not asked for before there is a value.
+    await page.getByLabel('Header field').fill('X-Nothing:');
+    await expect.poll(() => page.locator('.row').count()).toBe(3);
+    await page.getByLabel('Header field').fill('X-Nothing: of it');
+    await page.waitForSelector('text=No recording fits');
+    await page.locator('[type=reset]').click();
     await page.getByLabel('One side silent').check();
     await expect.poll(() => page.locator('.row').count()).toBe(1);
     await page.locator('[type=reset]').click();
