@@ -37,7 +37,7 @@ export interface CaptureOptions {
   workers?: number;
   /** A worker that says nothing for so long hangs, and is replaced. Default 5000. */
   silenceLimitMs?: number;
-  /** How long after the start a spare thread is started. Default 2000. */
+  /** How long after the start a spare thread is started. Default 10,000. */
   spareAfterMs?: number;
   clock?: Clock;
   /** The anchor that `clock` was made from; workers make theirs from it. */

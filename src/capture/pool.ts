@@ -73,7 +73,7 @@ export interface WorkerPoolOptions {
   workers?: number | undefined;
   /** A worker that says nothing for so long hangs. Default 5000. */
   silenceLimitMs?: number | undefined;
-  /** How long after the start the spare is started. Default 2000. */
+  /** How long after the start the spare is started. Default 10,000. */
   spareAfterMs?: number | undefined;
   settings: WorkerSettings;
   clock: Clock;
