@@ -9,10 +9,14 @@ import { startRtpLoad } from './rtp-load-process.ts';
 import { type Answered, SipLoad } from './sip-load.ts';
 import { type SentCall, type Verdict, verify } from './verify.ts';
 
+/** The last of the recorder's threads comes 10 s after the others. */
+const START_MS = 13_000;
 const SETTLE_MS = 2_000;
 
 export interface LevelPlan {
   calls: number;
+  /** Set up, and in the end taken down. */
+  callsPerSecond: number;
   /** That all of them talk at once. */
   seconds: number;
   /** Each call ends so many seconds after its answer, whatever the others do; null: they end together. */
@@ -38,13 +42,13 @@ export interface Level {
   complaints: string[];
 }
 
-export async function runLevel({ calls, seconds, callSeconds }: LevelPlan): Promise<Level> {
+export async function runLevel({ calls, callsPerSecond, seconds, callSeconds }: LevelPlan): Promise<Level> {
   const data = mkdtempSync(join(tmpdir(), 'sipreel-capacity-'));
   const recorder = await startRecorder(data);
   const sip = await SipLoad.open(recorder.sipPort);
   const load = await startRtpLoad();
   try {
-    await sleep(SETTLE_MS);
+    await sleep(START_MS);
     const idleOctets = recorder.residentOctets();
     const cpuAtStart = recorder.cpuUs();
     const sentCalls: SentCall[] = [];
@@ -58,7 +62,7 @@ export async function runLevel({ calls, seconds, callSeconds }: LevelPlan): Prom
     };
     const running: { number: number; answered: Answered }[] = [];
     const ended: Promise<void>[] = [];
-    await paced(calls, async (number) => {
+    await paced(calls, callsPerSecond, async (number) => {
       try {
         const answered = await sip.call(number);
         answers.push(answered.answerMs - ANSWER_DELAY_MS);
@@ -81,7 +85,7 @@ export async function runLevel({ calls, seconds, callSeconds }: LevelPlan): Prom
     const liveCpuUs = recorder.cpuUs() - cpuBefore;
     const livePackets = ((performance.now() - beforeMs) / 1000) * PACKETS_PER_SECOND * 2 * running.length;
     const octetsPerCall = (recorder.residentOctets() - idleOctets) / Math.max(1, running.length);
-    await paced(running.length, (i) => end(running[i]!.number, running[i]!.answered));
+    await paced(running.length, callsPerSecond, (i) => end(running[i]!.number, running[i]!.answered));
     await Promise.all(ended);
     const loadLateMs = load.takeWorstLateMs();
     await rendered(data);

@@ -2,16 +2,14 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Set up and taken down per second. */
-const CALLS_PER_SECOND = 200;
 const RENDERED_WITHIN_MS = 180_000;
 
-/** CALLS_PER_SECOND times a second; resolves when all are done. */
-export async function paced(count: number, each: (i: number) => Promise<void>): Promise<void> {
+/** So many times in all, so many a second; resolves when all are done. */
+export async function paced(count: number, perSecond: number, each: (i: number) => Promise<void>): Promise<void> {
   const startMs = performance.now();
   const under: Promise<void>[] = [];
   for (let i = 0; i < count; i++) {
-    const waitMs = startMs + (i * 1000) / CALLS_PER_SECOND - performance.now();
+    const waitMs = startMs + (i * 1000) / perSecond - performance.now();
     if (waitMs > 1) await sleep(waitMs);
     under.push(each(i));
   }
