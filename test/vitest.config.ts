@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Whole calls in real time, programs started and killed, a browser: each of these files has a process of its own. */
 const OWN_PROCESS = [
-  'test/flow/{captured-calls,command-line,external-drachtio,failover,full-disk,many-calls,recordings-command-line,stalled-disk,survival,webhooks}.test.ts',
+  'test/flow/{answered-and-killed,captured-calls,command-line,external-drachtio,failover,full-disk,many-calls,recordings-command-line,stalled-disk,survival,webhooks}.test.ts',
   'test/load/**/*.test.ts',
   'test/chaos/**/*.test.ts',
   'test/examples/**/*.test.ts',
