@@ -32,8 +32,8 @@ export function onEachReceiver(name: string, define: () => void): void {
   }
 }
 
-/** Of each test process that runs at the same time, below the ports that systems hand out by themselves; neither has 5060 or 15060. */
-const OWN_PORTS = [12_000, 2_000];
+/** Of each test process that runs at the same time, beside the ports that systems hand out by themselves; none has 5060 or 15060. */
+const OWN_PORTS = [12_000, 2_000, 61_000];
 const OWN_PORTS_COUNT = 3_000;
 const ownFirst = OWN_PORTS[Number(process.env.VITEST_POOL_ID ?? 1) % OWN_PORTS.length]!;
 let nextOffset = 2 * Math.floor(Math.random() * (OWN_PORTS_COUNT / 2));
