@@ -17,8 +17,16 @@ export interface PlaceRange {
 /** So many places of each candidate tell which one is the rarest. */
 const PROBED = 64;
 const HOUR = 3_600_000 * PLACES_PER_MS;
-/** Lists of several terms are in order of the terms: they are read in stretches of time that grow. */
-const STRETCHES = [HOUR, 8 * HOUR, 64 * HOUR, 512 * HOUR, 4096 * HOUR];
+/**
+ * Lists of several terms are in order of the terms, so that all of a stretch of time is read and sorted however few are wanted. The
+ * next stretch is as long as what is still missing should take, going by the one before, and some more; within these bounds, as
+ * multiples of all that was read before.
+ */
+const SHORTEST_GROWTH = 1;
+const LONGEST_GROWTH = 7;
+const SOME_MORE = 1.5;
+/** Then all the rest is read at once. */
+const MOST_STRETCHES = 6;
 
 /** The newest places that have one of the lead's terms and all of `others`, so many at the most. */
 export async function newestPlaces(
@@ -46,12 +54,17 @@ export async function newestPlaces(
   const found: number[] = [];
   let { below } = range;
   const newest = Math.min(below ?? Number.POSITIVE_INFINITY, await behindAll(database));
-  for (const stretch of STRETCHES) {
-    const from = newest - stretch;
-    if (from <= range.from) break;
-    found.push(...(await read(from, below, limit - found.length)));
+  let stretch = HOUR;
+  let from = newest - stretch;
+  for (let i = 0; i < MOST_STRETCHES && from > range.from; i++) {
+    const some = await read(from, below, limit - found.length);
+    found.push(...some);
     if (found.length >= limit) return found;
+    const missingTakes = (SOME_MORE * stretch * (limit - found.length)) / some.length;
+    const done = newest - from;
     below = from;
+    stretch = Math.round(Math.min(LONGEST_GROWTH * done, Math.max(SHORTEST_GROWTH * done, missingTakes)));
+    from -= stretch;
   }
   found.push(...(await read(range.from, below, limit - found.length)));
   return found;
