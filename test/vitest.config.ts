@@ -18,7 +18,6 @@ export default defineConfig({
     // Node itself loads the sources, as it does for users, from its cache of compiled code: a third less CPU than through Vite where
     // a test loads the whole recorder.
     experimental: { viteModuleRunner: false },
-    globalSetup: ['test/support/one-postgres.ts'],
     setupFiles: ['test/support/each-test.ts'],
     // Threads find their TypeScript stripped: see src/lib/compile-cache.ts for what may happen otherwise.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)) },
@@ -33,7 +32,16 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'processes', include: OWN_PROCESS } },
       // One process after the other would spend more time on starting than on testing.
-      { extends: true, test: { name: 'rooms', include: ['test/**/*.test.ts'], exclude: OWN_PROCESS, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'rooms',
+          include: ['test/**/*.test.ts'],
+          exclude: OWN_PROCESS,
+          isolate: false,
+          globalSetup: ['test/support/one-postgres.ts'],
+        },
+      },
     ],
   },
 });
