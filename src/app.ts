@@ -261,6 +261,11 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
         captureHealth: () => capture.health(),
         refusedRequests: () => ({ ...access.counters, unseen: signalling.unseen() }),
         deliveryQueues: () => news.queues(),
+        workQueues: () => ({
+          finish: finisher.figures(),
+          ...(mirror && { store: mirror.figures() }),
+          ...(encoder && { formats: upkeep.figures() }),
+        }),
         clock,
         log,
       });

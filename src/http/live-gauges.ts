@@ -4,11 +4,15 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { CaptureHealth } from '../capture/capture-engine.ts';
 import type { DeliveryQueue } from '../delivery/outbox.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { QueueFigures } from '../lib/waiting-times.ts';
 import type { Readiness } from '../recording/admission.ts';
 import type { RecordingControl } from '../recording/control.ts';
 
 /** SIP requests of strangers since the start, by what became of them. */
 export type RefusedRequests = Record<string, number>;
+
+/** What is done to recordings in the background, by name: `finish`, `store`, `formats`. */
+export type WorkQueues = Record<string, QueueFigures>;
 
 export interface GaugeSources {
   dataDirectory: string;
@@ -18,6 +22,7 @@ export interface GaugeSources {
   control: RecordingControl | null;
   /** May reject: the figures are left out then. */
   deliveryQueues: () => Promise<DeliveryQueue[]>;
+  workQueues: () => WorkQueues;
   clock: Clock;
 }
 
@@ -63,6 +68,12 @@ export class LiveGauges {
   readonly #deliveryAge = this.#gauge('sipreel_delivery_oldest_seconds', 'Age of the oldest event that waits', [
     'target',
   ]);
+  readonly #queued = this.#gauge(
+    'sipreel_queue_recordings',
+    'Recordings that wait to be finished (rendered and filed), copied into the store, or given other formats',
+    ['queue'],
+  );
+  readonly #queueAge = this.#gauge('sipreel_queue_oldest_seconds', 'How long the first of them has waited', ['queue']);
   readonly #refused: Counter<'reason'>;
   readonly #deaths: Counter;
   readonly #kernelDrops: Counter;
@@ -92,6 +103,7 @@ export class LiveGauges {
   async refresh(): Promise<void> {
     this.#refreshAdmission();
     this.#refreshRefused();
+    this.#refreshQueues();
     this.#refreshCapture();
     this.#refreshSilence();
     await Promise.all([this.#refreshDisk(), this.#refreshKernel(), this.#refreshDelivery()]);
@@ -114,6 +126,13 @@ export class LiveGauges {
     // The sources count on; so what they say now is set anew.
     this.#refused.reset();
     for (const [reason, count] of Object.entries(this.#sources.refusedRequests())) this.#refused.inc({ reason }, count);
+  }
+
+  #refreshQueues(): void {
+    for (const [queue, { count, oldestMs }] of Object.entries(this.#sources.workQueues())) {
+      this.#queued.set({ queue }, count);
+      this.#queueAge.set({ queue }, oldestMs / 1_000);
+    }
   }
 
   #refreshCapture(): void {

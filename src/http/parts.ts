@@ -9,6 +9,7 @@ import type { Readiness } from '../recording/admission.ts';
 import type { AuditLog } from '../recording/audit.ts';
 import type { RecordingControl, RecordingInitiator } from '../recording/control.ts';
 import type { RecordingLibrary } from '../recording/library.ts';
+import type { WorkQueues } from './live-gauges.ts';
 
 export interface HttpSettings {
   listen: { host: string; port: number }[];
@@ -47,6 +48,8 @@ export interface HttpParts {
   refusedRequests: () => Record<string, number>;
   /** May reject with DATABASE_FAILED. */
   deliveryQueues: () => Promise<DeliveryQueue[]>;
+  /** What is done to recordings in the background. */
+  workQueues: () => WorkQueues;
   clock: Clock;
   log: Log;
 }

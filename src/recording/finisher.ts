@@ -3,6 +3,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { Timers } from '../lib/timers.ts';
+import { type QueueFigures, WaitingTimes } from '../lib/waiting-times.ts';
 import { buildDocument, type RenderOutcome } from './build-document.ts';
 import type { RecordingDocument } from './document.ts';
 import type { ArchiveEngine, RenderEngine, RenderResult } from './engines.ts';
@@ -41,6 +42,7 @@ export class Finisher {
   readonly #queue: Job[] = [];
   readonly #timers: Timers;
   readonly #aborting = new AbortController();
+  readonly #unfinished = new WaitingTimes();
   #busy = 0;
   #waiting = 0;
   #discardedByRule = 0;
@@ -53,6 +55,7 @@ export class Finisher {
 
   /** Takes a sealed session. Returns at once; the work is queued. */
   finish(state: SessionState): void {
+    this.#unfinished.begin(state.recordingId, this.#parts.clock.nowMs());
     this.#queue.push({ state, attempts: 0, document: null });
     this.#next();
   }
@@ -60,6 +63,11 @@ export class Finisher {
   /** Recordings that are not filed yet, including those that wait for a retry. */
   get pending(): number {
     return this.#queue.length + this.#busy + this.#waiting;
+  }
+
+  /** The same, with the time since they ended, or since the start. */
+  figures(): QueueFigures {
+    return this.#unfinished.figures(this.#parts.clock.nowMs());
   }
 
   /** Resolves when nothing is left to do but retries. */
@@ -81,7 +89,8 @@ export class Finisher {
       const job = this.#queue.shift();
       if (!job) break;
       this.#busy++;
-      void this.#work(job).finally(() => {
+      void this.#work(job).then((isDone) => {
+        if (isDone) this.#unfinished.end(job.state.recordingId);
         this.#busy--;
         this.#next();
       });
@@ -89,7 +98,8 @@ export class Finisher {
     if (this.#queue.length + this.#busy === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  async #work(job: Job): Promise<void> {
+  /** False if it is to be tried again. Never rejects. */
+  async #work(job: Job): Promise<boolean> {
     const { archive, log } = this.#parts;
     const { state } = job;
     job.attempts++;
@@ -97,20 +107,20 @@ export class Finisher {
       if (neverBecameARecording(state)) {
         await archive.discardSession(state.recordingId);
         log.info({ recordingId: state.recordingId, reason: state.endReason }, 'session without media discarded');
-        return;
+        return true;
       }
       state.rule = this.#lastWord(state);
       if (state.rule?.do === 'discard') {
         await archive.discardSession(state.recordingId);
         const { number: rule, because } = state.rule;
         log.info({ rule, because, discarded: ++this.#discardedByRule }, 'a call was discarded by a rule');
-        return;
+        return true;
       }
       job.document ??= await this.#describe(job);
       const { document } = job;
       if (!document) {
         await archive.discardSession(state.recordingId);
-        return;
+        return true;
       }
       const filed = await archive.file(state, document);
       log.info(
@@ -118,9 +128,10 @@ export class Finisher {
         'recording filed',
       );
       this.#tell(filed);
+      return true;
     } catch (error) {
-      if (this.#aborting.signal.aborted) return;
-      this.#retryLater(job, error);
+      if (!this.#aborting.signal.aborted) this.#retryLater(job, error);
+      return false;
     }
   }
 

@@ -105,6 +105,7 @@ export async function openDoor(options: DoorOptions = {}) {
     captureHealth: () => HEALTH,
     refusedRequests: () => ({ scanners: 3, sources: 0 }),
     deliveryQueues: async () => [{ target: 'crm', waiting: 3, oldestMs: null, dead: 1 }],
+    workQueues: () => ({ finish: { count: 2, oldestMs: 1_500 }, store: { count: 0, oldestMs: 0 } }),
     clock: time,
     log: silentLog,
   });

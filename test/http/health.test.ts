@@ -62,6 +62,9 @@ test('figures count what was filed and show what goes on', async () => {
   expect(value('sipreel_recordings_active')).toBe(READY.gauges[0]!.value);
   expect(value('sipreel_delivery_events{target="crm",state="waiting"}')).toBe(3);
   expect(value('sipreel_delivery_events{target="crm",state="given-up"}')).toBe(1);
+  expect(value('sipreel_queue_recordings{queue="finish"}')).toBe(2);
+  expect(value('sipreel_queue_oldest_seconds{queue="finish"}')).toBe(1.5);
+  expect(value('sipreel_queue_recordings{queue="store"}')).toBe(0);
   expect(value('sipreel_ready')).toBe(1);
   expect(value('sipreel_rtp_port_pairs{state="free"}')).toBe(92);
   expect(value('sipreel_capture_worker_deaths_total')).toBe(1);

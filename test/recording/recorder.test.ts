@@ -393,11 +393,13 @@ describe('finishing', () => {
       await finisher.idle();
       expect(archive.filed).toEqual([]);
       expect(finisher.pending).toBe(1);
+      expect(finisher.figures()).toEqual({ count: 1, oldestMs: attempt * 300_000 });
       clock.advance(300_000);
     }
     await finisher.idle();
     expect(archive.filed[0]?.state).toBe('finished');
     expect(finisher.pending).toBe(0);
+    expect(finisher.figures()).toEqual({ count: 0, oldestMs: 0 });
   });
 
   test('a renderer that keeps failing gives a recording without audio, in words', async () => {

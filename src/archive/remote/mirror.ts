@@ -12,6 +12,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isRecorderError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { Timers } from '../../lib/timers.ts';
+import { type QueueFigures, WaitingTimes } from '../../lib/waiting-times.ts';
 import type { RecordingDocument } from '../../recording/document.ts';
 import type { ArchiveEngine } from '../../recording/engines.ts';
 import type { LibraryRecording } from '../../recording/library.ts';
@@ -42,6 +43,7 @@ export class StoreMirror {
   readonly #marks: PendingMarks;
   readonly #queue: string[] = [];
   readonly #attempts = new Map<string, number>();
+  readonly #uncopied = new WaitingTimes();
   readonly #timers: Timers;
   readonly #working = new Set<Promise<void>>();
   readonly #recordings = new SerialWork();
@@ -78,6 +80,11 @@ export class StoreMirror {
     await this.#bring(document.id);
   }
 
+  /** What is not in the store yet, since it was filed or since the start. */
+  figures(): QueueFigures {
+    return this.#uncopied.figures(this.#options.clock.nowMs());
+  }
+
   /** Resolves when nothing is left to do but to wait. */
   async idle(): Promise<void> {
     while (this.#working.size > 0) await Promise.all(this.#working);
@@ -94,6 +101,7 @@ export class StoreMirror {
 
   #enqueue(recordingId: string): void {
     if (this.#closed) return;
+    this.#uncopied.begin(recordingId, this.#options.clock.nowMs());
     this.#queue.push(recordingId);
     this.#next();
   }
@@ -130,6 +138,7 @@ export class StoreMirror {
     const { clock, keepLocalMs } = this.#options;
     return this.#recordings.run(recordingId, async () => {
       const verifiedMs = await this.#copy(recordingId);
+      this.#uncopied.end(recordingId);
       this.#attempts.delete(recordingId);
       if (verifiedMs === null || keepLocalMs === null) return this.#marks.clear(recordingId);
       const waitMs = verifiedMs + keepLocalMs - clock.wallMs();

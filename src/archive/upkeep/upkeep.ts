@@ -13,6 +13,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isRecorderError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { Timers } from '../../lib/timers.ts';
+import { type QueueFigures, WaitingTimes } from '../../lib/waiting-times.ts';
 import { audioName, type CopyFormat } from '../../recording/audio-format.ts';
 import type { RecordingDocument } from '../../recording/document.ts';
 import type { ArchiveEngine } from '../../recording/engines.ts';
@@ -56,6 +57,7 @@ export class Upkeep {
   readonly #scratch: string;
   readonly #queue: string[] = [];
   readonly #attempts = new Map<string, number>();
+  readonly #waiting = new WaitingTimes();
   readonly #timers: Timers;
   readonly #closing = new AbortController();
   #working: Promise<void> | null = null;
@@ -77,7 +79,7 @@ export class Upkeep {
 
   /** Takes up what was left. */
   async start(): Promise<void> {
-    for (const { recordingId } of await this.#marks.all()) this.#queue.push(recordingId);
+    for (const { recordingId } of await this.#marks.all()) this.#enqueue(recordingId);
     this.#wake();
   }
 
@@ -93,6 +95,11 @@ export class Upkeep {
         return filed;
       },
     };
+  }
+
+  /** New recordings that have no copies in other formats yet, since they were filed or since the start. */
+  figures(): QueueFigures {
+    return this.#waiting.figures(this.#options.clock.nowMs());
   }
 
   /** Resolves when nothing is left to do but to wait. */
@@ -114,6 +121,7 @@ export class Upkeep {
 
   #enqueue(recordingId: string): void {
     if (this.#closed) return;
+    this.#waiting.begin(recordingId, this.#options.clock.nowMs());
     this.#queue.push(recordingId);
     this.#wake();
   }
@@ -150,6 +158,7 @@ export class Upkeep {
       if (this.#closed || this.#later(recordingId, error)) return;
     }
     this.#attempts.delete(recordingId);
+    this.#waiting.end(recordingId);
     await this.#marks.clear(recordingId);
   }
 

@@ -184,9 +184,11 @@ test('a store that refuses: again after growing delays; filing does not wait, an
     expect(s3.requests).toHaveLength(requests);
   }
   expect((await read(recorder)).equals(AUDIO)).toBe(true);
+  expect(recorder.mirror.figures()).toEqual({ count: 1, oldestMs: 30_000 });
   s3.trouble = () => null;
   recorder.clock.advance(60_000);
   await recorder.mirror.idle();
+  expect(recorder.mirror.figures()).toEqual({ count: 0, oldestMs: 0 });
   expect(s3.objects.size).toBe(2);
   expect((await read(recorder)).equals(AUDIO)).toBe(true);
 });

@@ -206,11 +206,13 @@ test('while the recorder is busy it waits; an encoder that fails is asked three 
   recorder.clock.advance(60_000);
   await recorder.upkeep.idle();
   expect(encoder.failures).toBe(2);
+  expect(recorder.upkeep.figures()).toEqual({ count: 1, oldestMs: 60_000 });
   for (const minutes of [1, 4, 60]) {
     recorder.clock.advance(minutes * 60_000);
     await recorder.upkeep.idle();
   }
   expect([encoder.failures, encoder.made]).toEqual([0, 0]);
+  expect(recorder.upkeep.figures().count).toBe(0);
   expect(await read(recorder, 1, 'flac')).toBeNull();
   expect(await read(recorder, 1, 'audio')).toEqual(WAV);
   expect(await pending(recorder)).toEqual([]);
