@@ -131,9 +131,10 @@ export class RecordingIndex {
     );
   }
 
+  /** Asked at every start, where what writes is there already; what reads (SQLite: a thread) comes with the first question. */
   async isEmpty(): Promise<boolean> {
-    const row = await this.#ask(({ read }) =>
-      read.selectFrom('recordings').select('place').limit(1).executeTakeFirst(),
+    const row = await this.#ask(({ write }) =>
+      write.selectFrom('recordings').select('place').limit(1).executeTakeFirst(),
     );
     return row === undefined;
   }
