@@ -33,7 +33,10 @@ function expectTonesAroundRestart({ directory, document }: ListedRecording): voi
   }
 }
 
-describe('kill -9', () => {
+/** Several starts and calls in real time, on a machine that may be busy with others. */
+const PATIENCE = { timeout: 60_000 };
+
+describe('kill -9', PATIENCE, () => {
   test.each(['udp', 'tcp'] as const)(
     'the call goes on over %s: same ports, same dialog, same recording',
     async (transport) => {
@@ -143,7 +146,7 @@ describe('kill -9', () => {
   });
 });
 
-describe('SIGTERM', () => {
+describe('SIGTERM', PATIENCE, () => {
   test('drains: new calls get 503, the running one ends as it likes, then the process goes', async () => {
     const data = await temporaryDirectory();
     const server = serve(data);
@@ -182,7 +185,7 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('a start that cannot work says why', () => {
+describe('a start that cannot work says why', PATIENCE, () => {
   const startup = async (...args: string[]) => {
     const data = await temporaryDirectory();
     const process = new ServeProcess(['--data', data, '--oreka', 'off', '--http', 'off', ...args]);
