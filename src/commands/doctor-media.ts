@@ -27,7 +27,11 @@ export function receiverFinding(wanted: ReceiverChoice, linux: Availability): Fi
     const hint = linux.available ? '; rtp.receiver auto would take Linux system calls, which need half the CPU' : '';
     return ok(`media is received with node:dgram${hint}`);
   }
-  if (linux.available) return ok('media is received with Linux system calls');
+  if (linux.available && linux.stamps) return ok('media is received with Linux system calls');
+  if (linux.available)
+    return warn(
+      'media is received with Linux system calls, but the kernel does not say when packets came, only when they were read: on a busy machine jitter is then partly the recorder’s own',
+    );
   return wanted === 'linux'
     ? fail(`rtp.receiver linux cannot be used: ${linux.reason}; set it to auto or dgram`)
     : ok(`media is received with node:dgram, which takes more CPU than Linux system calls: ${linux.reason}`);

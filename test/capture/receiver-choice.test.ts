@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chooseReceiver } from '../../src/capture/receiver-choice.ts';
 
-const works = () => ({ available: true, receiveBufferOctets: 1 << 20 }) as const;
+const works = () => ({ available: true, receiveBufferOctets: 1 << 20, stamps: true }) as const;
 const fails = () => ({ available: false, reason: 'this is darwin, not Linux' }) as const;
 
 describe('the receiver', () => {

@@ -2,13 +2,17 @@ import { expect, test } from 'vitest';
 import { linuxReceiverAvailable } from '../../src/capture/linux/availability.ts';
 import { checkMedia, receiveBufferFinding, receiverFinding } from '../../src/commands/doctor-media.ts';
 
-const works = { available: true as const, receiveBufferOctets: 1 << 20 };
+const works = { available: true as const, receiveBufferOctets: 1 << 20, stamps: true };
 const fails = { available: false as const, reason: 'this is darwin, not Linux' };
 
 test('the receiver that serve would use, and why', () => {
   expect(receiverFinding('auto', works)).toMatchObject({
     verdict: 'ok',
     text: expect.stringContaining('system calls'),
+  });
+  expect(receiverFinding('linux', { ...works, stamps: false })).toMatchObject({
+    verdict: 'warn',
+    text: expect.stringContaining('only when they were read'),
   });
   expect(receiverFinding('auto', fails)).toMatchObject({ verdict: 'ok', text: expect.stringContaining('darwin') });
   expect(receiverFinding('linux', fails)).toMatchObject({ verdict: 'fail', text: expect.stringContaining('darwin') });

@@ -2,8 +2,10 @@
 import { systemClock } from '../../lib/clock.ts';
 import { createLinuxReceiver } from './linux-receiver.ts';
 
-/** `receiveBufferOctets`: what the kernel grants one socket. */
-export type Availability = { available: true; receiveBufferOctets: number } | { available: false; reason: string };
+/** `receiveBufferOctets`: what the kernel grants one socket. `stamps`: it says when a datagram came, or did so when it was asked. */
+export type Availability =
+  | { available: true; receiveBufferOctets: number; stamps: boolean }
+  | { available: false; reason: string };
 
 let known: Availability | undefined;
 
@@ -17,7 +19,8 @@ function look(): Availability {
   try {
     const receiver = createLinuxReceiver(systemClock);
     void receiver.close();
-    return { available: true, receiveBufferOctets: receiver.receiveBufferOctets };
+    const { receiveBufferOctets, stamps } = receiver;
+    return { available: true, receiveBufferOctets, stamps };
   } catch (error) {
     return { available: false, reason: (error as Error).message };
   }

@@ -32,6 +32,8 @@ export interface LinuxReceiver extends DatagramReceiver {
   handOver(): void;
   /** What the kernel grants a socket for what is not read yet; twice what may be asked for. */
   readonly receiveBufferOctets: number;
+  /** The kernel said when the datagrams came with which the receiver was proven. It may begin to later. */
+  readonly stamps: boolean;
   /** Closes all ports. Idempotent. */
   close(): Promise<void>;
 }
@@ -48,7 +50,8 @@ export function createLinuxReceiver(clock: Clock, receiveBufferOctets = RECEIVE_
   if (process.arch !== 'x64' && process.arch !== 'arm64')
     throw new Error(`the processor is ${process.arch}, not x64 or arm64`);
   const receiver = new BatchReceiver(clock, loadSystemCalls(), receiveBufferOctets);
-  const fault = probe(receiver, clock);
+  const { fault, stamps } = probe(receiver, clock);
+  receiver.stamps = stamps;
   if (fault === null) return receiver;
   void receiver.close();
   throw new Error(fault);
@@ -65,6 +68,7 @@ class BatchReceiver implements LinuxReceiver, PortSurroundings {
   readonly batch: MessageBatch;
   readonly arrivals: ArrivalClock;
   readonly close: () => Promise<void>;
+  stamps = false;
   readonly #ready: ReadySockets;
   readonly #askedOctets: number;
   #grantedOctets = 0;
