@@ -220,6 +220,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
       log,
       answerDelayMs: config.sip.answerDelayMs,
       acceptPlainCalls: config.sip.acceptPlainCalls,
+      credentials: config.sip.credentials,
       mediaAddress: config.rtp.mediaAddress ?? mediaAddressFor(rtpBindAddress(config), localAddress),
       dialogState: signalling.dialogState,
     });

@@ -53,7 +53,7 @@ export function printConfig(config: Config): string {
 function isSecret(path: string, value: unknown): boolean {
   if (path === 'access.users') return Object.keys(value as object).length > 0;
   // Webhooks' secrets, and headers that may hold tokens.
-  if (path === 'delivery.targets') return (value as unknown[]).length > 0;
+  if (path === 'delivery.targets' || path === 'sip.credentials') return (value as unknown[]).length > 0;
   // A database's URL mostly holds a password.
   return /(secret|password|postgres|masterKey|secretAccessKey)$/.test(path) && value !== null;
 }

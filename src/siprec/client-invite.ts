@@ -2,11 +2,13 @@
 // with the metadata, and our answer goes into the ACK. Beside srf.ts, the only file of siprec/ that knows drachtio-srf.
 //
 //   inviting ──2xx with SDP──▶ answered (the caller acknowledges, with our SDP)
+//      ├──401, 407 that we have credentials for──▶ inviting again, with them
 //      ├──any other final answer, 2xx without SDP (ACK, BYE)──▶ refused
 //      └──no final answer in time, or told to give up: CANCEL──▶ given up (a 2xx that crosses gets ACK and BYE)
 import type { Clock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import { parseSipTarget, type SipTarget } from '../lib/sip-target.ts';
+import { answerChallenge, type OwnCredentials } from './challenges.ts';
 import { bodyOf } from './multipart.ts';
 import { bodyOfSipMessage, headerValue, parseNameAddress, readSipHeaders } from './sip-headers.ts';
 import { type ConnectedSrf, type IncomingRequest, type OutgoingResponse, requestInDialog } from './srf.ts';
@@ -14,6 +16,9 @@ import { type ConnectedSrf, type IncomingRequest, type OutgoingResponse, request
 export interface ClientInvite {
   uri: string;
   headers: Record<string, string>;
+  /** For clients that ask who we are. */
+  credentials: readonly OwnCredentials[];
+  /** Of all attempts together. */
   answerWithinMs: number;
   /** Gives up. */
   signal: AbortSignal;
@@ -48,6 +53,8 @@ interface Response extends Message {
   source_port?: number;
 }
 
+/** Credentials once, and once more if the nonce was too old. */
+const MOST_ANSWERS = 2;
 /** The SIP server sends within milliseconds, unless the connection to it is lost. */
 const ACKNOWLEDGE_LIMIT_MS = 5_000;
 
@@ -75,9 +82,14 @@ export function inviteClient(connected: ConnectedSrf, clock: Clock, invite: Clie
   const onAbort = () => giveUp('The recorder gave up waiting.');
   invite.signal.addEventListener('abort', onAbort, { once: true });
 
-  const answered = (response: Response, acknowledge: Acknowledge) => {
+  const answered = (response: Response, acknowledge: Acknowledge, attempt: number) => {
     if (response.status < 200) return;
-    if (response.status >= 300) return reject(refusalOf(response));
+    if (response.status >= 300) {
+      const { status, raw = '' } = response;
+      const challenged = { status, receivedRaw: raw, sentRaw: request?.raw ?? '', hadCredentials: attempt > 0 };
+      const authorization = givenUp || attempt >= MOST_ANSWERS ? null : answerChallenge(challenged, invite.credentials);
+      return authorization ? send(authorization, attempt + 1) : reject(refusalOf(response));
+    }
     const { promise: responded, resolve: respond } = Promise.withResolvers<OutgoingResponse>();
     const acknowledgeWith = (sdp: string | null, done: Sent) =>
       acknowledge(sdp === null ? {} : { body: sdp, headers: { 'Content-Type': 'application/sdp' } }, done);
@@ -112,19 +124,23 @@ export function inviteClient(connected: ConnectedSrf, clock: Clock, invite: Clie
     };
     resolve({ asRequest, responded, sent: { raw: request?.raw ?? '', timeMs } });
   };
-  const options = { method: 'INVITE', headers: invite.headers, body: '' };
   const notSent = (error: unknown) =>
     reject(new RecorderError('CLIENT_SILENT', `The INVITE could not be sent: ${error}`));
-  try {
-    (connected as unknown as Srf).request(invite.uri, options, (error, sent) => {
-      if (error || !sent) return notSent(error);
-      request = sent;
-      sent.on('response', answered);
-      if (givenUp) sent.cancel(() => {});
-    });
-  } catch (error) {
-    notSent(error);
-  }
+  // Each attempt is a call of its own, with a Call-ID of its own: the SIP server makes them.
+  const send = (authorization: Record<string, string>, attempt: number) => {
+    const options = { method: 'INVITE', headers: { ...invite.headers, ...authorization }, body: '' };
+    try {
+      (connected as unknown as Srf).request(invite.uri, options, (error, sent) => {
+        if (error || !sent) return notSent(error);
+        request = sent;
+        sent.on('response', (response, acknowledge) => answered(response, acknowledge, attempt));
+        if (givenUp) sent.cancel(() => {});
+      });
+    } catch (error) {
+      notSent(error);
+    }
+  };
+  send({}, 0);
   return promise.finally(() => {
     limit.cancel();
     invite.signal.removeEventListener('abort', onAbort);

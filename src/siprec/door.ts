@@ -7,6 +7,7 @@ import type { ActiveRecording } from '../recording/recorder-interface.ts';
 import type { EndReason } from '../recording/session-state.ts';
 import type { AccessGate } from './access/gate.ts';
 import { capabilityHeaders, methodNotAllowed } from './capabilities.ts';
+import { type OwnCredentials, withCredentials } from './challenges.ts';
 import type { AnsweredInvite } from './client-invite.ts';
 import { OutgoingSessions } from './outgoing-sessions.ts';
 import { Recordings } from './recordings.ts';
@@ -34,6 +35,8 @@ export interface SiprecDoorOptions {
   answerDelayMs?: number;
   /** Who may record here; everybody without one. */
   access?: Pick<AccessGate, 'judge'>;
+  /** As whom we answer clients that challenge requests of ours. Default: nobody. */
+  credentials?: readonly OwnCredentials[];
   /** Our media address, or how to find it for a client. */
   mediaAddress: string | ((peerHost: string) => Promise<string>);
   /** Records calls that carry no sign of being a recording session and want to receive. Default false. */
@@ -93,7 +96,7 @@ class Door implements SiprecDoor {
 
   constructor(options: SiprecDoorOptions) {
     this.#options = options;
-    const { srf, recorder, clock, log, mediaAddress } = options;
+    const { srf, recorder, clock, log, mediaAddress, credentials = [] } = options;
     this.#environment = {
       recordings: new Recordings({
         recorder,
@@ -107,7 +110,7 @@ class Door implements SiprecDoor {
       product: options.userAgent ?? 'sipreel',
       mediaAddress: typeof mediaAddress === 'string' ? async () => mediaAddress : mediaAddress,
       dialogState: options.dialogState ?? (() => null),
-      requestInDialog: (request) => requestInDialog(srf, clock, request),
+      requestInDialog: withCredentials((request) => requestInDialog(srf, clock, request), credentials),
       onDialog: (dialogId, session) => this.#dialogs.set(dialogId, session),
     };
     const { product, mediaAddress: addressFor } = this.#environment;
@@ -117,7 +120,15 @@ class Door implements SiprecDoor {
       this.#sessions.set(key, ours);
       return ours;
     };
-    this.#outgoing = new OutgoingSessions({ srf, clock, recorder, product, mediaAddress: addressFor, session });
+    this.#outgoing = new OutgoingSessions({
+      srf,
+      clock,
+      recorder,
+      product,
+      credentials,
+      mediaAddress: addressFor,
+      session,
+    });
   }
 
   record(request: RecordRequest): Promise<string[]> {

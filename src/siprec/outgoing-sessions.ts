@@ -5,6 +5,7 @@ import { parseSipTarget } from '../lib/sip-target.ts';
 import { NotAdmitted } from '../recording/admission.ts';
 import type { RecordRequest } from '../recording/control.ts';
 import { capabilityHeaders, recordingContact } from './capabilities.ts';
+import type { OwnCredentials } from './challenges.ts';
 import { type AnsweredInvite, inviteClient } from './client-invite.ts';
 import type { RecordingSession } from './session.ts';
 import type { SiprecRecorder } from './shared-recording.ts';
@@ -15,6 +16,7 @@ export interface OutgoingSessionsParts {
   clock: Clock;
   recorder: SiprecRecorder;
   product: string;
+  credentials: readonly OwnCredentials[];
   mediaAddress: (peerHost: string) => Promise<string>;
   /** The session of an answered INVITE. */
   session: (answered: AnsweredInvite) => RecordingSession;
@@ -38,14 +40,14 @@ export class OutgoingSessions {
 
   /** Resolves when the client is recorded. Rejects with CLIENT_REFUSED, CLIENT_SILENT or what `Recorder.start` rejects with. */
   async record({ uri, durationMs }: RecordRequest): Promise<string[]> {
-    const { srf, clock, recorder, session: sessionOf } = this.#parts;
+    const { srf, clock, credentials, recorder, session: sessionOf } = this.#parts;
     const refusal = this.#closing.signal.aborted ? 'DRAINING' : recorder.refusal();
     if (refusal) {
       recorder.countRefused();
       throw new NotAdmitted(refusal);
     }
     const headers = await this.#headers(uri);
-    const invite = { uri, headers, answerWithinMs: ANSWER_WITHIN_MS, signal: this.#closing.signal };
+    const invite = { uri, headers, credentials, answerWithinMs: ANSWER_WITHIN_MS, signal: this.#closing.signal };
     const answered = await inviteClient(srf, clock, invite);
     const session = sessionOf(answered);
     void session.start(answered.asRequest, answered.sent);

@@ -4,11 +4,17 @@ import { once } from 'node:events';
 import { readAnswer } from '../../src/client/answer.ts';
 import { CLIENT_CODECS } from '../../src/client/codec.ts';
 import { OFFER_CONTENT_TYPE, type OfferedMedia, writeOffer } from '../../src/client/offer.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { closeOnce } from '../../src/lib/close.ts';
+import { Digest } from '../../src/siprec/access/digest.ts';
+import { Nonces } from '../../src/siprec/access/nonces.ts';
 import { ToneSender } from '../load/tone-sender.ts';
 import { whenTestEnds } from '../support/when-test-ends.ts';
 
-export type Manner = 'willing' | 'refuses' | 'offers nothing';
+/** `asks`: who we are, before every request but ACK; willing then. */
+export type Manner = 'willing' | 'asks' | 'refuses' | 'offers nothing';
+
+const REALM = 'src.example';
 
 export class AnsweringClient {
   /** First lines of what came, in order. */
@@ -17,6 +23,11 @@ export class AnsweringClient {
   readonly #socket: Socket;
   readonly #sender = new ToneSender();
   readonly #waiting = new Set<() => void>();
+  readonly #digest = new Digest({
+    realm: REALM,
+    users: { recorder: 's3cret' },
+    nonces: new Nonces({ clock: systemClock, realm: REALM, lifeMs: 60_000 }),
+  });
   #invite = '';
   #cseq = 1;
 
@@ -76,14 +87,22 @@ export class AnsweringClient {
   });
 
   #hear(message: string, port: number): void {
-    if (message.startsWith('INVITE ')) {
+    if (this.#manner === 'asks' && /^(INVITE|BYE) /.test(message) && !this.#isKnown(message)) {
+      const challenges = this.#digest.challenge(false).map((value) => `WWW-Authenticate: ${value}`);
+      this.#send(port, ['SIP/2.0 401 Unauthorized', ...echo(message), ...challenges]);
+    } else if (message.startsWith('INVITE ')) {
       this.#invite = message;
       this.#answer(message, port);
-    } else if (message.startsWith('ACK ') && this.#manner === 'willing') this.#talk(message);
+    } else if (message.startsWith('ACK ')) this.#talk(message);
     else if (message.startsWith('BYE ')) {
       this.#sender.end(0);
       this.#send(port, ['SIP/2.0 200 OK', ...echo(message)]);
     }
+  }
+
+  #isKnown(message: string): boolean {
+    const authorization = /^Authorization: (.*)$/im.exec(message)?.[1]?.trim();
+    return this.#digest.verify(message.split(' ')[0]!, authorization ? [authorization] : []).right;
   }
 
   #answer(invite: string, port: number): void {

@@ -18,7 +18,8 @@ const SILENT_DB = -50;
 test('clients that are willing, refuse, offer nothing, end the call, hold it, and vanish', async () => {
   const data = await temporaryDirectory();
   const config = join(data, 'config.yaml');
-  await writeFile(config, 'limits: {inactivitySeconds: 2}\n');
+  const credentials = 'sip: {credentials: [{realm: src.example, user: recorder, secret: s3cret}]}';
+  await writeFile(config, `limits: {inactivitySeconds: 2}\n${credentials}\n`);
   await recordHere(data, '--config', config).line('ready');
   const shown: string[] = [];
   const print = vi.spyOn(console, 'log').mockImplementation((line) => void shown.push(String(line)));
@@ -38,9 +39,10 @@ test('clients that are willing, refuse, offer nothing, end the call, hold it, an
   await empty.until(/^BYE /);
   expect(empty.received.map((line) => line.split(' ')[0])).toEqual(['INVITE', 'ACK', 'BYE']);
 
+  // The one that is ended by us is asked with credentials, twice.
   const [ends, timed, vanishes] = [
     await AnsweringClient.open('willing'),
-    await AnsweringClient.open('willing'),
+    await AnsweringClient.open('asks'),
     await AnsweringClient.open('willing'),
   ];
   const ids = { ends: await ask(ends), timed: await ask(timed, '--duration', '1'), vanishes: await ask(vanishes) };

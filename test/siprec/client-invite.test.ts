@@ -25,6 +25,7 @@ function invite() {
   const outcome = inviteClient(srf as unknown as ConnectedSrf, clock, {
     uri: 'sip:src@192.0.2.1;transport=tcp',
     headers: {},
+    credentials: [],
     answerWithinMs: 30_000,
     signal: giving.signal,
   }).catch((error) => error);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseSipListener } from '../addresses.ts';
+import { userName, userSecret } from './access.ts';
 
 const sipListener = z
   .string()
@@ -25,6 +26,13 @@ export const sip = z.strictObject({
     .default(10)
     .describe(
       'Milliseconds between an INVITE and its first final answer at the least; OpenSIPS loses answers that come within about 1 ms.',
+    ),
+  credentials: z
+    .array(z.strictObject({ realm: z.string().max(256).nullable().default(null), user: userName, secret: userSecret }))
+    .max(100)
+    .default([])
+    .describe(
+      'As whom clients are answered that challenge our own requests (sipreel record): a list of realm, user, secret; without realm for all others.',
     ),
   acceptPlainCalls: z
     .boolean()

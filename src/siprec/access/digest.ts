@@ -1,15 +1,7 @@
 // Digest authentication (RFC 7616, RFC 8760, RFC 3261 §22): what is challenged, and whether an answer is right.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { splitOutsideQuotes } from '../sip-headers.ts';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { ALGORITHMS, type AlgorithmName, algorithmNamed, digestParameters, hexOf } from './digest-text.ts';
 import type { Nonces } from './nonces.ts';
-
-/** The preferred one first (RFC 8760 §2.4). */
-const ALGORITHMS = [
-  { name: 'SHA-256', hash: 'sha256' },
-  { name: 'MD5', hash: 'md5' },
-] as const;
-
-type AlgorithmName = (typeof ALGORITHMS)[number]['name'];
 
 export interface DigestOptions {
   realm: string;
@@ -88,18 +80,10 @@ interface Credentials {
   cnonce: string;
 }
 
-const MAX_CREDENTIALS_LENGTH = 4_096;
-
 /** Null for another scheme. What is missing is empty. */
 function readCredentials(value: string): Credentials | null {
-  const scheme = /^\s*digest\s+/i.exec(value);
-  if (!scheme || value.length > MAX_CREDENTIALS_LENGTH) return null;
-  const parameters = new Map<string, string>();
-  for (const piece of splitOutsideQuotes(value.slice(scheme[0].length), ',')) {
-    const equals = piece.indexOf('=');
-    const name = piece.slice(0, Math.max(0, equals)).trim().toLowerCase();
-    if (name !== '' && !parameters.has(name)) parameters.set(name, unquote(piece.slice(equals + 1).trim()));
-  }
+  const parameters = digestParameters(value);
+  if (!parameters) return null;
   const of = (name: string) => parameters.get(name) ?? '';
   return {
     username: of('username'),
@@ -112,18 +96,6 @@ function readCredentials(value: string): Credentials | null {
     nc: of('nc'),
     cnonce: of('cnonce'),
   };
-}
-
-function algorithmNamed(text: string): AlgorithmName | null {
-  return ALGORITHMS.find(({ name }) => name === text.toUpperCase())?.name ?? null;
-}
-
-function unquote(text: string): string {
-  return text.startsWith('"') ? text.slice(1, text.endsWith('"') ? -1 : undefined).replace(/\\(.)/g, '$1') : text;
-}
-
-function hexOf(hash: 'sha256' | 'md5', text: string): string {
-  return createHash(hash).update(text).digest('hex');
 }
 
 function sameText(a: string, b: string): boolean {
