@@ -119,6 +119,9 @@ describe('configuration', () => {
     expect(loadConfig({ overrides: parse(printConfig(config)) })).toEqual(config);
     const secret = loadConfig({ overrides: { drachtio: { address: 'h:1', secret: 'hunter2' } } });
     expect(printConfig(secret)).not.toContain('hunter2');
+    const known = loadConfig({ overrides: { sip: { credentials: [{ user: 'recorder', secret: 'hunter5' }] } } });
+    expect(known.sip.credentials).toEqual([{ realm: null, user: 'recorder', secret: 'hunter5' }]);
+    expect(printConfig(known)).not.toContain('hunter5');
     const masterKey = `a:${Buffer.alloc(32).toString('base64')}`;
     const environment = {
       SIPREEL_MASTER_KEY: masterKey,
