@@ -29,6 +29,8 @@ export interface ArenaPlan {
   storage?: object;
   /** Finished recordings go to another disk than running ones. */
   archiveApart: boolean;
+  /** Recordings that are not as they should be are copied there. */
+  keepIn: string | null;
   onFault: (fault: Fault, tookMs: number) => void;
 }
 
@@ -125,7 +127,13 @@ export class Arena {
   async judge(): Promise<ArenaReport> {
     try {
       await this.#filed.look();
-      const verdict = await judgeAll(this.#archive, this.#played, this.#recorder.outages, this.#history);
+      const verdict = await judgeAll(
+        this.#archive,
+        this.#played,
+        this.#recorder.outages,
+        this.#history,
+        this.#plan.keepIn,
+      );
       const left = this.#left();
       const failures = [...verdict.failures, ...this.#filed.failures];
       if (left > 0) failures.push(`${left} sessions are left in the spool`);

@@ -17,6 +17,8 @@ export interface ChaosPlan {
   killShare: number;
   shortestCallMs: number;
   longestCallMs: number;
+  /** Recordings that are not as they should be are copied there. */
+  keepIn?: string | null;
   onFault?: (told: string) => void;
 }
 
@@ -54,6 +56,7 @@ export async function runChaos(plan: ChaosPlan): Promise<ChaosReport> {
       const arena = await runArena(
         {
           ...each,
+          keepIn: each.keepIn ?? null,
           ...ARENAS[index % ARENAS.length]!,
           seed: plan.seed + index * 7_919,
           faults: Math.floor((faults + index) / arenas),

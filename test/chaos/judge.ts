@@ -1,4 +1,5 @@
 // What may be missing of a call, and what is: its recording's audio, window by window, against what was said and when.
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ListedRecording, listRecordings } from '../../src/archive/list.ts';
 import { verifyRecordings } from '../../src/archive/verify.ts';
@@ -41,6 +42,7 @@ export async function judgeAll(
   played: readonly PlayedCall[],
   outages: readonly Outage[],
   history: readonly Struck[],
+  keepIn: string | null,
 ): Promise<{ failures: string[]; windowsHeard: number; windowsExcused: number }> {
   const failures: string[] = [];
   const recordings: ListedRecording[] = [];
@@ -62,7 +64,14 @@ export async function judgeAll(
   let windowsExcused = 0;
   for (const call of played) {
     const verdict = judge(call, recordings, outages);
-    if (verdict.failures.length > 0) failures.push(...verdict.failures, storyOf(call, history));
+    if (verdict.failures.length > 0) {
+      failures.push(...verdict.failures, storyOf(call, history));
+      const own = recordings.filter(({ document }) => document.call.sipCallId === call.callId);
+      for (const { directory, document } of own) {
+        failures.push(`  its timeline: ${JSON.stringify(document.timeline)}`);
+        if (keepIn !== null) cpSync(directory, join(keepIn, `${call.callId}-${document.id}`), { recursive: true });
+      }
+    }
     windowsHeard += verdict.heard;
     windowsExcused += verdict.excused;
   }
@@ -117,8 +126,11 @@ function judgeParty(
   const shiftMs = findShift(heard);
   // Out of place: parts of the recording that say another time than the rest of it.
   const wrong = heard.filter(({ atMs, second }) => second !== null && !fits(atMs + shiftMs, second));
-  if (wrong.length > 0)
-    fail(`${wrong.length} windows of the ${party} are out of place, the first at ${wrong[0]!.atMs} ms`);
+  if (wrong.length > 0) {
+    const told = wrong.slice(0, 5).map(({ atMs, second }) => `at ${atMs} ms second ${second}`);
+    const begins = `the recording begins ${shiftMs} ms after the call and lasts ${Math.round(lengthMs)} ms`;
+    fail(`${wrong.length} windows of the ${party} are out of place: ${told.join(', ')}; ${begins}`);
+  }
   verdict.heard += heard.filter(({ second }) => second !== null).length - wrong.length;
 
   // Missing: what was said in none of the windows, unless the recorder could not hear it.

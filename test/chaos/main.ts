@@ -1,4 +1,4 @@
-// `npm run test:chaos [-- --faults N --seed S --arenas N --calls N --kills PERCENT]`
+// `npm run test:chaos [-- --faults N --seed S --arenas N --calls N --kills PERCENT --keep DIRECTORY]`
 import { parseArgs } from 'node:util';
 import { runChaos } from './chaos.ts';
 
@@ -9,6 +9,7 @@ const { values } = parseArgs({
     arenas: { type: 'string', default: '3' },
     calls: { type: 'string', default: '6' },
     kills: { type: 'string', default: '15' },
+    keep: { type: 'string' },
   },
 });
 console.log(
@@ -20,6 +21,7 @@ const report = await runChaos({
   arenas: Number(values.arenas),
   calls: Number(values.calls),
   killShare: Number(values.kills),
+  keepIn: values.keep ?? null,
   shortestCallMs: 3_000,
   longestCallMs: 40_000,
   firstRtpPort: 15_900,
