@@ -20,8 +20,8 @@ import { StretchFinder } from './stretch-finder.ts';
  * ten ms for a while without anything being lost.
  */
 const LIMITS = {
-  'rtp-time': { lateMs: 80, aheadMs: 3000 },
-  arrival: { lateMs: 40, aheadMs: 500 },
+  'rtp-time': { lateMs: 80, aheadMs: 3000, heldUpMs: 25_000 },
+  arrival: { lateMs: 40, aheadMs: 500, heldUpMs: 0 },
 } as const;
 /** Sample rates that one stream may use in turn: every one costs a window of samples. */
 const MAX_SAMPLE_RATES = 4;

@@ -32,6 +32,11 @@ export interface StretchLimits {
   lateMs: number;
   /** A stretch may run ahead of time by this much (a buffer sent out at once), and by one percent of its length. */
   aheadMs: number;
+  /**
+   * What came last and all at once, later than usual by no more than this, was held up, by the network or because nobody read it: the
+   * stream ended before the burst could bring the delay back. 0 for senders that send after a pause what their clock knows nothing of.
+   */
+  heldUpMs: number;
 }
 
 interface Source {
@@ -142,9 +147,18 @@ export class StretchFinder {
 
   #close(source: Source): void {
     this.#sources.splice(this.#sources.indexOf(source), 1);
-    this.#found.push(source.run.finish());
+    const { run, doubt, doubts } = source;
     // What came last and hangs together is believed; a single packet that fits nothing is not.
-    if (source.doubts > 0 && source.doubt.packets >= 2) this.#found.push(source.doubt.finish());
+    const isHeldUp = doubts > 0 && this.#isHeldUp(run, doubt);
+    if (isHeldUp) run.extendBy(doubt);
+    this.#found.push(run.finish());
+    if (doubts > 0 && doubt.packets >= 2 && !isHeldUp) this.#found.push(doubt.finish());
+  }
+
+  #isHeldUp(run: GrowingStretch, doubt: GrowingStretch): boolean {
+    const tick = run.tickOf(doubt.baseRtpTime, doubt.baseSpokenMs);
+    const lateMs = run.delayMs(tick, doubt.baseSpokenMs) - run.floorMs;
+    return lateMs > 0 && lateMs <= this.#limits.heldUpMs && doubt.cameAtOnce;
   }
 
   #closeAll(): void {

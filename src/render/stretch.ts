@@ -112,6 +112,18 @@ export class GrowingStretch implements Stretch {
     this.floorMs = Math.min(this.#windowDelayMs, this.#previousDelayMs);
   }
 
+  /** Its packets came in less than half the time that they hold. */
+  get cameAtOnce(): boolean {
+    const heldMs = ((this.endTick - this.firstTick) * 1000) / this.clockRateHz;
+    return this.packets >= 2 && this.#latestMs < heldMs / 2;
+  }
+
+  /** Packets of its own that were taken for another stretch: they lie behind its end, and say nothing of its clock. */
+  extendBy(other: GrowingStretch): void {
+    const tick = this.tickOf(other.baseRtpTime, other.baseSpokenMs);
+    this.endTick = Math.max(this.endTick, tick + other.endTick);
+  }
+
   /**
    * Ends the stretch: the envelope is complete. A last window of few packets may have had no fast one among them, so
    * it may lower the envelope but not raise it.

@@ -260,6 +260,31 @@ describe('the network', () => {
     expect(result.streams[0]!.late).toBe(0);
   });
 
+  test.each([
+    ['after 0.7 s', 9_500, 10_200],
+    ['after 20 s', 9_500, 30_000],
+    ['after 0.2 s, the two packets that are left', 9_960, 10_160],
+  ])('a stall that outlasts the call: what comes at once %s was spoken when it was sent', async (_, fromMs, readMs) => {
+    const stall = (sentMs: number) => (sentMs >= fromMs ? readMs - sentMs : 0);
+    const speech = (trueMs: number) => (trueMs < 9_900 ? everySecond(trueMs) : beeps(trueMs));
+    const { left, result, wav } = await render(steady(10_000, { delayMs: stall, signal: speech }), ONE);
+    expect(largest(misplacements(left, 8000, [8, 9]))).toBeLessThan(2);
+    expect(toneOnset(left, 8000, 1000, 9_500)).toBeCloseTo(9_900, 0);
+    expect(wav.durationMs).toBe(10_000);
+    expect(result.events).toEqual([]);
+    expect(result.streams[0]!.late).toBe(0);
+  });
+
+  test('a prompt behind a hidden pause at the end of a call is no burst: it takes its time', async () => {
+    const [before, after] = [steady(3000), talk({ streamId: 's0', fromMs: 5000, toMs: 5400, signal: tone(660) })];
+    const packets = [
+      ...before,
+      ...after.map((packet, i) => ({ ...packet, sequenceNumber: 1150 + i, rtpTime: 50_000 + 24_000 + i * 160 })),
+    ];
+    const { left } = await render(packets, ONE);
+    expect(toneOnset(left, 8000, 660, 3100)).toBeCloseTo(5000, 0);
+  });
+
   test('a stall that ends slowly moves nothing either', async () => {
     // Eight seconds in which the queue drains: longer than the doubt lasts.
     const drain = (sentMs: number) => (sentMs >= 3000 && sentMs < 11_000 ? 800 * (1 - (sentMs - 3000) / 8000) : 0);
