@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { App } from '../app.ts';
 import { parsePortRange } from '../config/addresses.ts';
 import type { Config } from '../config/schema.ts';
-import { collectGarbage } from '../lib/garbage.ts';
+import { collectGarbage, limitYoungGeneration } from '../lib/garbage.ts';
 import type { Log } from '../lib/log.ts';
 import { EXIT_OK, exitCodeOf } from './exit-codes.ts';
 import { openFileLimit, tooFewOpenFiles } from './open-files.ts';
@@ -55,12 +55,16 @@ export async function serve(args: string[]): Promise<number> {
   });
 }
 
+/** What a hundred calls that begin in a second leave behind of themselves in half that time. */
+const YOUNG_GENERATION_OCTETS = 16 << 20;
+
 /** Logs one line whose msg is "ready" when all listeners are up. */
 export async function startRecorder(config: Config, log: Log): Promise<App> {
   // Only now: help and mistakes in the configuration are told at once.
   const { startApp } = await import('../app.ts');
   const app = await startApp(config, { log });
   collectGarbage();
+  limitYoungGeneration(YOUNG_GENERATION_OCTETS);
   const { sipAddresses: sip, orekaAddresses: oreka, httpAddresses: http, recovered, resumed, receiver } = app;
   log.info({ sip, oreka, http, data: config.data, rtpPorts: config.rtp.ports, receiver, recovered, resumed }, 'ready');
   return app;
