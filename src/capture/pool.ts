@@ -308,11 +308,12 @@ export class WorkerPool {
     this.#watchdog.close();
     for (const { reject } of this.#waiting.splice(0)) reject(new RecorderError('CAPTURE_FAILED', 'Capture is closed.'));
     await Promise.all(
-      Array.from(this.#lives, async ({ worker, thread }) => {
+      Array.from(this.#lives, async ({ worker, thread, state }) => {
         const { promise: ended, resolve } = Promise.withResolvers<void>();
         thread.once('exit', () => resolve());
         // It ends by itself: whatever it was doing is done. Only one that hangs is terminated, and not waited for if it does not even end then.
-        const hanging = setTimeout(() => void thread.terminate(), CLOSE_TIMEOUT_MS);
+        // One that is still being started is never terminated: in the middle of loading koffi that would take the whole process with it.
+        const hanging = setTimeout(() => state !== 'starting' && void thread.terminate(), CLOSE_TIMEOUT_MS);
         const blocked = setTimeout(resolve, CLOSE_TIMEOUT_MS + END_TIMEOUT_MS);
         worker.channel.call('close', {}).catch(() => {});
         await ended;

@@ -2,7 +2,10 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type { Worker } from 'node:worker_threads';
 
-/** Capture threads that live, oldest first. */
+/**
+ * Capture threads that have loaded and live, oldest first. One that is terminated while it loads koffi takes the process with it: its
+ * library can throw nothing in a thread that is being ended. So nobody does that, here or in the product.
+ */
 export const captureThreads = new Set<Worker>();
 
 const HANG_ON_ORDER = new URL('./hang-on-order.ts', import.meta.url).href;
@@ -12,7 +15,8 @@ threads.Worker = class extends threads.Worker {
     const isCapture = options?.name === 'capture';
     super(url, isCapture ? { ...options, execArgv: ['--import', HANG_ON_ORDER] } : options);
     if (!isCapture) return;
-    captureThreads.add(this);
+    // The first that it says is that it is ready.
+    this.once('message', () => captureThreads.add(this));
     this.once('exit', () => captureThreads.delete(this));
   }
 };
