@@ -110,9 +110,10 @@ function* described(level: Level): Generator<string> {
   yield row([
     level.calls,
     level.whole ? 'yes' : 'no',
-    level.liveUs.toFixed(2),
+    Number.isFinite(level.liveUs) ? level.liveUs.toFixed(2) : '-',
     level.togetherUs.toFixed(2),
-    (level.octetsPerCall / 1024).toFixed(0),
+    // Of calls that come and go there is no number at once.
+    Number.isFinite(level.liveUs) ? (level.octetsPerCall / 1024).toFixed(0) : '-',
     level.lost,
     verdict.holes,
     verdict.misalignmentMs.toFixed(1),
