@@ -8,7 +8,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { RecorderError } from '../lib/errors.ts';
 import { parseSipTarget, type SipTarget } from '../lib/sip-target.ts';
-import { answerChallenge, type OwnCredentials } from './challenges.ts';
+import { answerChallenge, type OwnCredentials, withCredentials } from './challenges.ts';
 import { bodyOf } from './multipart.ts';
 import { bodyOfSipMessage, headerValue, parseNameAddress, readSipHeaders } from './sip-headers.ts';
 import { type ConnectedSrf, type IncomingRequest, type OutgoingResponse, requestInDialog } from './srf.ts';
@@ -96,7 +96,8 @@ export function inviteClient(connected: ConnectedSrf, clock: Clock, invite: Clie
     const hangUp = (sdp: string | null) =>
       acknowledgeWith(sdp && refuseAll(sdp), () => {
         const bye = { method: 'BYE', dialogId: response.stackDialogId ?? '', headers: {} };
-        void requestInDialog(connected, clock, bye);
+        const send = withCredentials((request) => requestInDialog(connected, clock, request), invite.credentials);
+        void send(bye);
       });
     const heard = readAnswer(target, response, clock.nowMs());
     const { sdp } = bodyOf(heard);

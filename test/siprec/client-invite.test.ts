@@ -25,7 +25,7 @@ function invite() {
   const outcome = inviteClient(srf as unknown as ConnectedSrf, clock, {
     uri: 'sip:src@192.0.2.1;transport=tcp',
     headers: {},
-    credentials: [],
+    credentials: [{ realm: null, user: 'recorder', secret: 's3cret' }],
     answerWithinMs: 30_000,
     signal: giving.signal,
   }).catch((error) => error);
@@ -104,4 +104,18 @@ test('what the session refuses is acknowledged without media, and ended', async 
   expect(acks[0]?.body).toContain('m=audio 0 ');
   expect(srf.outgoing[1]).toMatchObject({ method: 'BYE' });
   expect(await responded).toMatchObject({ status: 488 });
+});
+
+test('a client that asks who we are gets its answer for the BYE of what is not recorded, too', async () => {
+  const { answer, outcome, srf } = invite();
+  answer(200, OK);
+  const { asRequest } = await outcome;
+  asRequest.respond({ status: 488, headers: {} }, () => {});
+  const bye = Object.assign(new EventEmitter(), { raw: 'BYE sip:src@192.0.2.1 SIP/2.0\r\n\r\n' });
+  srf.outgoing[1]!.callback(null, bye);
+  const raw = 'SIP/2.0 401 So\r\nWWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\n\r\n';
+  bye.emit('response', { status: 401, raw }, () => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(srf.outgoing[2]).toMatchObject({ method: 'BYE', stackDialogId: 'd1' });
+  expect(srf.outgoing[2]!.headers.Authorization).toMatch(/^Digest username="recorder", realm="r"/);
 });
